@@ -1,0 +1,100 @@
+/** What the edges ask of a room. Everything in it is checked for shape before it is made; plain data, it crosses threads. */
+import type { RoomKey } from './ids.js';
+
+interface Addressed {
+  readonly key: RoomKey;
+  /** UUID v7 made at the edge; for `send` it becomes the message's id. */
+  readonly id: string;
+}
+
+export interface SendCommand extends Addressed {
+  readonly kind: 'send';
+  readonly senderId: string;
+  readonly senderName: string;
+  readonly senderDisplayName: string | null;
+  /** The other user of a direct conversation; null in rooms. */
+  readonly receiverId: string | null;
+  readonly content: string;
+  readonly messageType: string;
+  readonly clientMsgId: string | null;
+  /** Id of a message of the same room; anything else is answered NOT_FOUND. */
+  readonly replyTo: string | null;
+  /** JSON text of an object. */
+  readonly metadata: string | null;
+}
+
+export interface EditCommand extends Addressed {
+  readonly kind: 'edit';
+  readonly userId: string;
+  readonly messageId: string;
+  readonly content: string;
+}
+
+export interface DeleteCommand extends Addressed {
+  readonly kind: 'delete';
+  readonly userId: string;
+  readonly messageId: string;
+}
+
+/** Raises the caller's watermark to the highest seq among `messageIds`, or to `upTo`; unknown ids are ignored unless all are. */
+export interface MarkCommand extends Addressed {
+  readonly kind: 'mark';
+  readonly level: 'read' | 'delivered';
+  readonly userId: string;
+  readonly messageIds: readonly string[];
+  /** A seq; beyond `last_seq` it is cut to it. */
+  readonly upTo: number | null;
+}
+
+export interface JoinCommand extends Addressed {
+  readonly kind: 'join';
+  readonly userId: string;
+  readonly socketId: string;
+  /** The version the client has; it gets exactly what changed since. */
+  readonly since: number | null;
+}
+
+/** A socket leaves or is gone. Leaving a room one is not in changes nothing and is no error. */
+export interface LeaveCommand extends Addressed {
+  readonly kind: 'leave';
+  readonly userId: string;
+  readonly socketId: string;
+}
+
+export interface TypingCommand extends Addressed {
+  readonly kind: 'typing';
+  readonly userId: string;
+}
+
+export interface StopTypingCommand extends Addressed {
+  readonly kind: 'stop_typing';
+  readonly userId: string;
+}
+
+export interface TypingUsersCommand extends Addressed {
+  readonly kind: 'typing_users';
+}
+
+/** An edge tells an actor that was just activated which sockets it has in the room; nobody is told of them. */
+export interface AnnounceCommand extends Addressed {
+  readonly kind: 'announce';
+  readonly occupants: readonly (readonly [userId: string, socketId: string])[];
+}
+
+/** Sent by the shard itself when a room's next deadline has passed (a typing that ends). */
+export interface TickCommand extends Addressed {
+  readonly kind: 'tick';
+}
+
+export type Command =
+  | SendCommand
+  | EditCommand
+  | DeleteCommand
+  | MarkCommand
+  | JoinCommand
+  | LeaveCommand
+  | TypingCommand
+  | StopTypingCommand
+  | TypingUsersCommand
+  | AnnounceCommand
+  | TickCommand;

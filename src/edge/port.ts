@@ -1,0 +1,94 @@
+/**
+ * What both edges (REST and Socket.IO) share: who is asking, and the operations of the chat. An operation checks its raw
+ * input, the caller's rate and access, makes the command, and hands it to the rooms; the edges only translate.
+ */
+import type { ResyncReason } from '../actors/protocol/replies.js';
+import type { RoomKey } from '../actors/protocol/ids.js';
+import type { Rejection } from '../actors/rejections.js';
+
+/** A verified caller. */
+export interface Identity {
+  readonly userId: string;
+  readonly username: string;
+  /** Milliseconds since 1970; null for a token that does not expire. */
+  readonly expiresAt: number | null;
+}
+
+export type Result<T> =
+  | { readonly ok: true; readonly value: T }
+  /** `retryAfterMs` is set for refusals that a client should repeat later. */
+  | { readonly ok: false; readonly rejection: Rejection; readonly retryAfterMs?: number };
+
+/** A committed operation. */
+export interface Done {
+  readonly key: RoomKey;
+  /** JSON text, see `actors/protocol/replies.ts`. */
+  readonly body: string;
+  readonly resync: ResyncReason | null;
+  /** The command's place in its frame: a socket that joins here gets the broadcasts with a larger `at`. */
+  readonly at: number;
+}
+
+/** Called exactly once. For a command that reached a room: synchronously, before the bursts of the same frame. */
+export type Finish = (result: Result<Done>) => void;
+
+/** One page of a conversation, messages already encoded. */
+export interface HistoryPage {
+  /** JSON text of an array of message objects, oldest first. */
+  readonly data: string;
+  readonly limit: number;
+  readonly offset: number | null;
+  readonly total: number;
+  /** The seq to pass as `before` for the next older page; null at the beginning. */
+  readonly next: number | null;
+  /** The seq to pass as `after` for the next newer page; null at the end. */
+  readonly prev: number | null;
+}
+
+/** What a receipt newly covered, in one conversation. */
+export interface Covered {
+  readonly key: RoomKey;
+  /** The body of the mark reply: `{ roomId, messageIds, from, upTo }`. */
+  readonly body: string;
+}
+
+/** `input` is whatever the client sent, unchecked. */
+export interface Chat {
+  send(caller: Identity, input: unknown, finish: Finish): void;
+  edit(caller: Identity, input: unknown, finish: Finish): void;
+  remove(caller: Identity, input: unknown, finish: Finish): void;
+  join(caller: Identity, socketId: string, input: unknown, finish: Finish): void;
+  leave(caller: Identity, socketId: string, input: unknown, finish: Finish): void;
+  typing(caller: Identity, input: unknown, finish: Finish): void;
+  stopTyping(caller: Identity, input: unknown, finish: Finish): void;
+  typingUsers(caller: Identity, input: unknown, finish: Finish): void;
+  /** Marks in every conversation that the ids name (or in `roomId` alone); ids the caller may not see are as if absent. */
+  mark(caller: Identity, level: 'read' | 'delivered', input: unknown): Promise<Result<readonly Covered[]>>;
+  /** The same, answering with the messages newly covered (JSON text of an array), for REST. */
+  markAndList(caller: Identity, level: 'read' | 'delivered', input: unknown): Promise<Result<string>>;
+  /** `{ roomId }` or `{ userId }` with `limit`, and one of `offset`, `before`, `after`, `around`. */
+  history(caller: Identity, input: unknown): Promise<Result<HistoryPage>>;
+  unread(caller: Identity, input: unknown): Promise<Result<number>>;
+  /** A socket is gone from a room (disconnect, expiry): never refused for rate or access. */
+  depart(userId: string, socketId: string, key: RoomKey): void;
+}
+
+/** Verifies a token's signature, expiry and claims. */
+export interface Tokens {
+  verify(token: unknown): Result<Identity>;
+}
+
+/** Who is online: users with a socket, or with a heartbeat not older than PRESENCE_TTL_MS. */
+export interface Presence {
+  /** The user's sockets on this node became more or fewer; the first and the last are told to the Presence Service. */
+  connected(userId: string): void;
+  disconnected(userId: string): void;
+  heartbeat(userId: string): void;
+  logout(userId: string): void;
+  online(userIds: readonly string[]): Promise<Readonly<Record<string, boolean>>>;
+}
+
+/** Spends one request of a user's allowance: 0 when granted, else the milliseconds to wait. */
+export interface RateLimiter {
+  take(userId: string): number;
+}

@@ -1,0 +1,44 @@
+/** What crosses the thread boundary, one message per frame and direction. Plain data, cheap to clone. */
+import type { Command } from '../actors/protocol/commands.js';
+import type { Broadcast } from '../actors/protocol/events.js';
+import type { RoomKey } from '../actors/protocol/ids.js';
+import type { Answer } from '../actors/protocol/replies.js';
+import type { Rejection } from '../actors/rejections.js';
+
+/** A committed command's answer, or its refusal. */
+export type Outcome =
+  | { readonly ok: true; readonly answer: Answer }
+  | { readonly ok: false; readonly rejection: Rejection };
+
+/** A broadcast and its place: `at` is the index of its command within the frame. */
+export interface PlacedBroadcast extends Broadcast {
+  readonly at: number;
+}
+
+/** All that happened in one room in one frame, in order. */
+export interface Burst {
+  readonly key: RoomKey;
+  readonly events: readonly PlacedBroadcast[];
+}
+
+export interface CommandFrame {
+  readonly type: 'frame';
+  readonly shard: number;
+  /** Counts the frames of a shard; the reply carries it back. */
+  readonly number: number;
+  /** The frame was in flight when its host died: its outcome is unknown until it is looked up. */
+  readonly resent: boolean;
+  readonly commands: readonly Command[];
+}
+
+/** Everything in it is committed. */
+export interface FrameReply {
+  readonly type: 'frame';
+  readonly shard: number;
+  readonly number: number;
+  /** One per command, same order. */
+  readonly outcomes: readonly Outcome[];
+  readonly bursts: readonly Burst[];
+  /** Occupied rooms that were evicted to make place: their edges announce their sockets before the next command. */
+  readonly evicted: readonly RoomKey[];
+}

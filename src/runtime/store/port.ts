@@ -1,0 +1,124 @@
+/** What the runtime and the edges ask of the store. `postgres/` fills it; the embedded database is the same code. */
+import type { RoomKey } from '../../actors/protocol/ids.js';
+import type { Message } from '../../actors/protocol/message.js';
+import type { Facts, Need, RoomSnapshot } from '../../actors/protocol/state.js';
+
+/** A partition this writer owns, and the epoch under which it does. */
+export interface Fence {
+  readonly partition: number;
+  readonly epoch: number;
+}
+
+/** A room's compare-and-set: the store must stand at `from…`, and stands at `to…` afterwards. */
+export interface RoomStep {
+  readonly key: RoomKey;
+  readonly partition: number;
+  readonly fromSeq: number;
+  readonly fromVersion: number;
+  readonly toSeq: number;
+  readonly toVersion: number;
+}
+
+/** The durable effect of one frame. It commits whole or not at all. */
+export interface Append {
+  readonly fences: readonly Fence[];
+  readonly rooms: readonly RoomStep[];
+  readonly created: readonly Message[];
+  /** Messages of earlier frames as they are now (edited or deleted). */
+  readonly changed: readonly Message[];
+  /** Merged with GREATEST. */
+  readonly receipts: readonly {
+    readonly key: RoomKey;
+    readonly userId: string;
+    readonly delivered: number;
+    readonly read: number;
+  }[];
+}
+
+/**
+ * Why a write failed, as far as the frame is concerned.
+ * - `duplicate`: an id or client_msg_id exists already; nothing was written; look them up.
+ * - `fenced`: the epoch is not ours any more; nothing was written; everything of this owner must be thrown away.
+ * - `stale`: a room does not stand where the actor thought; nothing was written; read it again.
+ * - `data`: a value that Postgres refuses; nothing was written; find the command by bisection.
+ * - `transient`: nothing was written; the same frame may succeed later.
+ * - `lost`: the connection is gone or the deadline passed; the outcome is unknown.
+ */
+export type WriteFailure = 'duplicate' | 'fenced' | 'stale' | 'data' | 'transient' | 'lost';
+
+export class StoreError extends Error {
+  readonly failure: WriteFailure;
+  constructor(failure: WriteFailure, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'StoreError';
+    this.failure = failure;
+  }
+}
+
+/**
+ * One shard's own connection. Every method rejects with a StoreError; after `lost` or `fenced` the writer is dead and
+ * `acquire` must be called again. Not safe for concurrent calls: a shard has one frame in flight.
+ */
+export interface Writer {
+  /**
+   * Connects, takes the session advisory locks of the partitions (waiting until a former owner's session is gone),
+   * refuses a standby, and raises the epochs. Retries with backoff until `signal` aborts.
+   */
+  acquire(partitions: readonly number[], signal: AbortSignal): Promise<readonly Fence[]>;
+  /** Commits a frame in one round trip. */
+  append(append: Append): Promise<void>;
+  /** Snapshots of rooms, same order as the keys. */
+  snapshots(keys: readonly RoomKey[], recent: number): Promise<RoomSnapshot[]>;
+  /** Facts for the needs of several rooms, same order. */
+  facts(needs: readonly { readonly key: RoomKey; readonly needs: readonly Need[] }[]): Promise<Facts[]>;
+  /** Messages that exist already for these ids or client message ids, same order, null where there is none. */
+  known(
+    sends: readonly {
+      readonly key: RoomKey;
+      readonly id: string;
+      readonly senderId: string;
+      readonly clientMsgId: string | null;
+    }[],
+  ): Promise<(Message | null)[]>;
+  /** Keeps the session alive (idle_session_timeout) while no frame is sent. */
+  heartbeat(): Promise<void>;
+  /** Frees the locks and closes; tolerates a second call. */
+  release(): Promise<void>;
+}
+
+/** Which page of a conversation; `offset` counts from the newest message, the others are a seq (exclusive but `around`). */
+export interface PageQuery {
+  readonly limit: number;
+  readonly from:
+    | { readonly by: 'offset'; readonly offset: number }
+    | { readonly by: 'before' | 'after' | 'around'; readonly seq: number };
+}
+
+export interface Page {
+  /** Oldest first, tombstones included. */
+  readonly messages: readonly Message[];
+  /** The room's true count: its last seq (tombstones keep their place). */
+  readonly total: number;
+  readonly lastVersion: number;
+}
+
+/** Where a message is, without its content. */
+export interface Located {
+  readonly id: string;
+  readonly key: RoomKey;
+  readonly seq: number;
+  readonly senderId: string;
+}
+
+/** Reads of the edges, from a pool. They see what is committed, nothing else. Reject when the store cannot answer. */
+export interface ReadStore {
+  page(key: RoomKey, query: PageQuery): Promise<Page>;
+  /** Others' undeleted messages past the user's read mark. */
+  unread(key: RoomKey, userId: string): Promise<number>;
+  /** Finds messages by id, whichever room they are in; unknown ids are missing in the answer. */
+  locate(ids: readonly string[]): Promise<readonly Located[]>;
+  /** Others' undeleted messages with from < seq <= upTo, newest `limit` of them, oldest first. */
+  covered(key: RoomKey, userId: string, from: number, upTo: number, limit: number): Promise<readonly Message[]>;
+  /** Resolves when the database answers and takes writes; for health and readiness. */
+  check(): Promise<void>;
+}
