@@ -1,0 +1,1 @@
+select value, getdatabaseencoding() as encoding from settings where name = $1
