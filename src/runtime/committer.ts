@@ -1,0 +1,198 @@
+/**
+ * Brings a batch of commands to its commit, whatever the store says: the table of recoveries.
+ *
+ * | failure | written? | recovery |
+ * |---|---|---|
+ * | duplicate | no | look up which ids exist, decide again with that knowledge |
+ * | stale | no | read the rooms again, decide again; still stale after three times: treated as fenced |
+ * | data | no | halve the batch until one command is alone, and refuse that one (law 7) |
+ * | transient | no | wait a little and try again, until nobody waits for the answers any more |
+ * | fenced | no | throw every state away, take the partitions again, decide again |
+ * | lost | unknown | the same, and look up first what did commit |
+ * | a command threw | no | refuse that command, decide the others again |
+ */
+import type { Command } from '../actors/protocol/commands.js';
+import type { RoomKey } from '../actors/protocol/ids.js';
+import type { Need } from '../actors/protocol/state.js';
+import { reject, type Rejection } from '../actors/rejections.js';
+import type { Log } from '../observe/log.js';
+import type { Behaviour, Known } from './behaviour.js';
+import type { Burst, Outcome } from './frames.js';
+import type { Ownership } from './ownership.js';
+import type { Residents, RoomCell } from './residents.js';
+import { stage, StagingFault, type Batch } from './stage.js';
+import { StoreError } from './store/port.js';
+
+export interface Committed {
+  readonly outcomes: readonly Outcome[];
+  readonly bursts: readonly Burst[];
+}
+
+export interface CommitterMetrics {
+  frameCommitted(commands: number, seconds: number): void;
+  frameRetried(reason: string): void;
+}
+
+interface CommitterOptions<State, Reply> {
+  readonly behaviour: Behaviour<State, Reply>;
+  readonly residents: Residents<State, Reply>;
+  readonly ownership: Ownership;
+  readonly replyDeadlineMs: number;
+  readonly metrics: CommitterMetrics;
+  readonly log: Log;
+}
+
+const staleAttempts = 3;
+const retryPauseMs = 50;
+
+export class Committer<State, Reply> {
+  readonly #options: CommitterOptions<State, Reply>;
+
+  constructor(options: CommitterOptions<State, Reply>) {
+    this.#options = options;
+  }
+
+  /** One outcome per command, same order. Never rejects, unless the shard stops while the store is away. */
+  async commit(commands: readonly Command[], resent: boolean): Promise<Committed> {
+    const outcomes: Outcome[] = [];
+    const bursts: Burst[] = [];
+    // Batches still to commit, in order: more than one only while a bad command is being found.
+    const open: Batch[] = [{ commands, offset: 0, resent, lookUp: resent, known: null, refused: new Map(), said: new Map() }];
+    const giveUpAt = Date.now() + this.#options.replyDeadlineMs;
+    for (let batch = open.shift(); batch !== undefined; batch = open.shift()) {
+      const result = await this.#settle(batch, giveUpAt);
+      if (result === 'halve') {
+        open.unshift(...halves(batch));
+        continue;
+      }
+      outcomes.push(...result.outcomes);
+      bursts.push(...result.bursts);
+    }
+    return { outcomes, bursts };
+  }
+
+  async #settle(batch: Batch, giveUpAt: number): Promise<Committed | 'halve'> {
+    const { ownership, residents, metrics, log } = this.#options;
+    const keys = new Set(batch.commands.map((command) => command.key));
+    let stale = 0;
+    let looked = false;
+    for (;;) {
+      await ownership.ensure();
+      try {
+        return await this.#attempt(batch, keys);
+      } catch (error) {
+        residents.invalidate(keys);
+        const fault = error instanceof StagingFault ? 'threw' : error instanceof StoreError ? error.failure : null;
+        if (fault === null) throw error;
+        metrics.frameRetried(fault);
+        if (error instanceof StagingFault) {
+          const bad = batch.commands[error.index];
+          log.error({ kind: bad?.kind, command: bad?.id, room: bad?.key, err: error.cause }, 'a command threw and is refused');
+          batch.refused.set(error.index, reject('INTERNAL'));
+          continue;
+        }
+        if (fault === 'duplicate' && !looked) {
+          looked = true;
+          batch.lookUp = true;
+          batch.known = null;
+          continue;
+        }
+        log.warn({ failure: fault, commands: batch.commands.length, err: error }, 'a frame did not commit');
+        if (fault === 'data' || fault === 'duplicate') {
+          // A duplicate that the lookup does not find breaks some other constraint: the command is bad, as with `data`.
+          if (batch.commands.length > 1) return 'halve';
+          return refuseAll(batch, reject('UNPROCESSABLE'));
+        }
+        if (fault === 'stale' && ++stale < staleAttempts) continue;
+        if (fault === 'transient') {
+          if (Date.now() >= giveUpAt) return refuseAll(batch, reject('UNAVAILABLE'));
+          await ownership.pause(retryPauseMs);
+          continue;
+        }
+        residents.invalidateAll();
+        ownership.lose();
+        batch.resent = true;
+        batch.lookUp = true;
+        batch.known = null;
+      }
+    }
+  }
+
+  async #attempt(batch: Batch, keys: ReadonlySet<RoomKey>): Promise<Committed> {
+    const { behaviour, residents, ownership, metrics } = this.#options;
+    const now = Date.now();
+    const cells = await residents.activate(keys, now);
+    if (batch.lookUp && batch.known === null) await this.#lookUp(batch);
+    await this.#supply(batch.commands, cells);
+    const staged = stage(behaviour, batch, cells, now);
+    const append = staged.builder.build(
+      (partition) => ownership.fence(partition),
+      (key) => {
+        const state = cells.get(key)?.state;
+        if (state === null || state === undefined) throw new Error('room is not active');
+        return { seq: behaviour.lastSeq(state), version: behaviour.lastVersion(state) };
+      },
+    );
+    if (append !== null) {
+      const startedAt = performance.now();
+      await ownership.writer.append(append);
+      metrics.frameCommitted(batch.commands.length, (performance.now() - startedAt) / 1000);
+    }
+    for (const { state } of cells.values()) if (state !== null) behaviour.settle(state);
+    return staged;
+  }
+
+  /** What the actors need from behind their memory, for the whole batch in one read. */
+  async #supply(commands: readonly Command[], cells: ReadonlyMap<RoomKey, RoomCell<State>>): Promise<void> {
+    const { behaviour, ownership } = this.#options;
+    let wanted: Map<RoomKey, Need[]> | null = null;
+    for (const command of commands) {
+      const state = cells.get(command.key)?.state;
+      if (state === null || state === undefined) continue;
+      const needs = behaviour.needs(state, command);
+      if (needs.length === 0) continue;
+      wanted ??= new Map();
+      const list = wanted.get(command.key);
+      if (list === undefined) wanted.set(command.key, [...needs]);
+      else list.push(...needs);
+    }
+    if (wanted === null) return;
+    const asked = [...wanted].map(([key, needs]) => ({ key, needs }));
+    const facts = await ownership.writer.facts(asked);
+    asked.forEach(({ key }, i) => {
+      const state = cells.get(key)?.state;
+      const found = facts[i];
+      if (state !== null && state !== undefined && found !== undefined) behaviour.supply(state, found);
+    });
+  }
+
+  async #lookUp(batch: Batch): Promise<void> {
+    const sends = batch.commands.flatMap((command) => (command.kind === 'send' ? [command] : []));
+    const stored = sends.length === 0 ? [] : await this.#options.ownership.writer.known(sends);
+    const byId = new Map(sends.map((send, i) => [send.id, stored[i] ?? null]));
+    batch.known = batch.commands.map((command): Known => ({ stored: byId.get(command.id) ?? null, resent: batch.resent }));
+  }
+}
+
+function refuseAll(batch: Batch, rejection: Rejection): Committed {
+  return { outcomes: batch.commands.map(() => ({ ok: false, rejection })), bursts: [] };
+}
+
+function halves(batch: Batch): Batch[] {
+  const middle = batch.commands.length >> 1;
+  return [slice(0, middle), slice(middle, batch.commands.length)];
+
+  function slice(from: number, to: number): Batch {
+    const inside = <T>(map: ReadonlyMap<number, T>): Map<number, T> =>
+      new Map([...map].filter(([i]) => i >= from && i < to).map(([i, value]) => [i - from, value]));
+    return {
+      commands: batch.commands.slice(from, to),
+      offset: batch.offset + from,
+      resent: batch.resent,
+      lookUp: batch.lookUp,
+      known: batch.known?.slice(from, to) ?? null,
+      refused: inside(batch.refused),
+      said: inside(batch.said),
+    };
+  }
+}

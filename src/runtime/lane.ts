@@ -1,0 +1,197 @@
+/**
+ * A shard as the main thread sees it: its mailbox and the one frame in flight.
+ *
+ * `open`: the host serves; a frame goes out whenever none is in flight. `suspended`: the shard lost its connection and
+ * takes it again; the frame in flight stays there. `closed`: the host is gone; the frame that was in flight waits to be
+ * sent to the next host, as `resent`, since its outcome is unknown. A frame that was in flight at two deaths is sent one
+ * command at a time, to find the one that kills; a command alone at a death is answered UNAVAILABLE and dropped.
+ */
+import type { AnnounceCommand, Command } from '../actors/protocol/commands.js';
+import { reject, type RejectionCode } from '../actors/rejections.js';
+import type { Log } from '../observe/log.js';
+import type { FrameReply } from './frames.js';
+import type { ToHost } from './host-protocol.js';
+import { Mailbox, type Envelope, type MailboxBounds } from './mailbox.js';
+import type { ReplyTo } from './rooms.js';
+
+interface Flight {
+  readonly envelopes: readonly Envelope[];
+  readonly resent: boolean;
+  /** Hosts that died with this frame in flight. */
+  readonly deaths: number;
+}
+
+export interface LaneOptions {
+  readonly shard: number;
+  readonly bounds: MailboxBounds;
+  readonly frameMaxCommands: number;
+  readonly frameMaxBytes: number;
+  readonly replyDeadlineMs: number;
+  readonly log: Log;
+}
+
+export class Lane {
+  readonly shard: number;
+  readonly #options: LaneOptions;
+  readonly #mailbox: Mailbox;
+  #post: ((message: ToHost) => void) | null = null;
+  #suspended = false;
+  /** Frames to send before the mailbox is served: announcements and what was in flight when a host died. */
+  #first: Flight[] = [];
+  #flight: (Flight & { readonly number: number }) | null = null;
+  #number = 0;
+  #pumping = false;
+  #idle: (() => void)[] = [];
+
+  constructor(options: LaneOptions) {
+    this.#options = options;
+    this.shard = options.shard;
+    this.#mailbox = new Mailbox(options.bounds);
+  }
+
+  get depth(): number {
+    return this.#mailbox.depth;
+  }
+
+  /** Whether a host has the shard, suspended or not. */
+  get attached(): boolean {
+    return this.#post !== null;
+  }
+
+  get serving(): boolean {
+    return this.#post !== null && !this.#suspended;
+  }
+
+  /** Queues a command, or answers OVERLOADED at once. */
+  offer(command: Command, replyTo: ReplyTo): void {
+    const deadline = Date.now() + this.#options.replyDeadlineMs;
+    if (this.#mailbox.offer({ command, replyTo, deadline, bytes: weigh(command) })) this.#schedule();
+    else refuse({ replyTo }, 'OVERLOADED');
+  }
+
+  /** Announcements go before all that waits; there is at most one per occupied room. */
+  announce(commands: readonly AnnounceCommand[]): void {
+    const { frameMaxCommands } = this.#options;
+    for (let i = 0; i < commands.length; i += frameMaxCommands) {
+      const envelopes = commands
+        .slice(i, i + frameMaxCommands)
+        .map((command) => ({ command, replyTo: null, deadline: Infinity, bytes: weigh(command) }));
+      this.#first.push({ envelopes, resent: false, deaths: 0 });
+    }
+    this.#schedule();
+  }
+
+  /** A host serves the shard: it hears of the occupants first, then gets the frames that its predecessor died with. */
+  open(post: (message: ToHost) => void, announcements: readonly AnnounceCommand[]): void {
+    this.#post = post;
+    this.#suspended = false;
+    const resent = this.#first;
+    this.#first = [];
+    this.announce(announcements);
+    this.#first.push(...resent);
+    this.#schedule();
+  }
+
+  suspend(suspended: boolean): void {
+    this.#suspended = suspended;
+  }
+
+  /** The host is gone. */
+  close(): void {
+    this.#post = null;
+    this.#first = this.#first.filter((flight) => flight.resent);
+    const lost = this.#flight;
+    this.#flight = null;
+    if (lost === null) return;
+    const deaths = lost.deaths + 1;
+    const { shard } = this;
+    if (deaths >= 2 && lost.envelopes.length > 1) {
+      this.#options.log.warn({ shard, commands: lost.envelopes.length }, 'a frame was in flight at two deaths: sent singly');
+      this.#first.unshift(...lost.envelopes.map((envelope) => ({ envelopes: [envelope], resent: true, deaths: 0 })));
+    } else if (deaths >= 2) {
+      const [only] = lost.envelopes;
+      this.#options.log.error({ shard, command: only?.command.id, kind: only?.command.kind }, 'a command ended its worker twice and is dropped');
+      if (only !== undefined) refuse(only, 'UNAVAILABLE');
+    } else this.#first.unshift({ envelopes: lost.envelopes, resent: true, deaths });
+  }
+
+  /** Answers everyone of the frame; the bursts are the caller's to deliver. */
+  settle(reply: FrameReply): void {
+    const flight = this.#flight;
+    if (reply.number === 0 || flight === null || reply.number !== flight.number) return;
+    this.#flight = null;
+    flight.envelopes.forEach((envelope, at) => {
+      const outcome = reply.outcomes[at];
+      if (outcome === undefined) refuse(envelope, 'INTERNAL');
+      else answer(envelope, outcome, at);
+    });
+    this.#schedule();
+  }
+
+  /** Refuses what has waited too long: never sent from the mailbox, or with an outcome that does not come. */
+  expire(now: number): void {
+    for (const envelope of this.#mailbox.expire(now)) refuse(envelope, 'UNAVAILABLE');
+    for (const flight of [this.#flight, ...this.#first])
+      for (const envelope of flight?.envelopes ?? []) if (envelope.deadline <= now) refuse(envelope, 'UNAVAILABLE');
+    this.#settleIdle();
+  }
+
+  /** Resolves when nothing is queued or in flight. */
+  drained(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#idle.push(resolve);
+      this.#settleIdle();
+    });
+  }
+
+  /** The frame is built once all sockets of this turn of the event loop were read: that is what makes it a batch. */
+  #schedule(): void {
+    if (this.#pumping) return;
+    this.#pumping = true;
+    setImmediate(() => {
+      this.#pumping = false;
+      this.#pump();
+    });
+  }
+
+  #pump(): void {
+    if (this.#post === null || this.#flight !== null) return;
+    const { frameMaxCommands, frameMaxBytes } = this.#options;
+    let next = this.#first.shift();
+    if (next === undefined) {
+      const envelopes = this.#mailbox.take(frameMaxCommands, frameMaxBytes);
+      if (envelopes.length === 0) return this.#settleIdle();
+      next = { envelopes, resent: false, deaths: 0 };
+    }
+    const number = ++this.#number;
+    this.#flight = { ...next, number };
+    const commands = next.envelopes.map((envelope) => envelope.command);
+    this.#post({ type: 'frame', shard: this.shard, number, resent: next.resent, commands });
+  }
+
+  #settleIdle(): void {
+    if (this.#flight !== null || this.#first.length > 0 || this.#mailbox.depth > 0) return;
+    const waiting = this.#idle;
+    this.#idle = [];
+    for (const resolve of waiting) resolve();
+  }
+}
+
+function answer(envelope: Pick<Envelope, 'replyTo'>, outcome: Parameters<ReplyTo>[0], at: number): void {
+  const { replyTo } = envelope;
+  envelope.replyTo = null;
+  replyTo?.(outcome, at);
+}
+
+function refuse(envelope: Pick<Envelope, 'replyTo'>, code: RejectionCode): void {
+  answer(envelope, { ok: false, rejection: reject(code) }, 0);
+}
+
+/** A rough size: content dominates, everything else is about the same. */
+function weigh(command: Command): number {
+  if (command.kind === 'send') return 256 + command.content.length * 2 + (command.metadata?.length ?? 0);
+  if (command.kind === 'edit') return 256 + command.content.length * 2;
+  if (command.kind === 'mark') return 256 + command.messageIds.length * 40;
+  if (command.kind === 'announce') return 256 + command.occupants.length * 80;
+  return 256;
+}

@@ -1,0 +1,187 @@
+/**
+ * The rooms in a shard's memory and their lives:
+ *
+ *   cold ──▶ activating ──▶ active ──▶ evicting ──▶ cold
+ *               │  ▲           │
+ *               ▼  └───────────┘ stale: the durable part is read again, the occupants are kept
+ *              cold (the read failed)
+ *
+ * A cold room is in no map. Bounded by `max`: over it rooms that were not used lately leave.
+ */
+import type { RoomKey } from '../actors/protocol/ids.js';
+import type { RoomSnapshot } from '../actors/protocol/state.js';
+import type { Behaviour } from './behaviour.js';
+
+export type Life = 'cold' | 'activating' | 'active' | 'evicting';
+
+const transitions: Readonly<Record<Life, readonly Life[]>> = {
+  cold: ['activating'],
+  activating: ['active', 'cold'],
+  active: ['activating', 'evicting'],
+  evicting: ['cold'],
+};
+
+export class RoomCell<State> {
+  readonly key: RoomKey;
+  readonly partition: number;
+  #life: Life = 'cold';
+  /** Null while cold and during the first activation. */
+  state: State | null = null;
+  /** The durable part of the state can not be trusted: a frame that changed it did not commit. */
+  stale = false;
+  usedAt = 0;
+  /** Used since the eviction hand last passed. */
+  referenced = false;
+
+  constructor(key: RoomKey, partition: number) {
+    this.key = key;
+    this.partition = partition;
+  }
+
+  get life(): Life {
+    return this.#life;
+  }
+
+  /** @throws Error for a transition that is not in the picture above: a bug of the runtime. */
+  advance(to: Life): void {
+    if (!transitions[this.#life].includes(to)) throw new Error(`room life: ${this.#life} cannot become ${to}`);
+    this.#life = to;
+  }
+}
+
+export interface ResidentsOptions {
+  readonly max: number;
+  readonly idleTtlMs: number;
+  readonly partitionOf: (key: RoomKey) => number;
+  readonly read: (keys: readonly RoomKey[]) => Promise<readonly RoomSnapshot[]>;
+}
+
+/** How many rooms one eviction pass looks at, so that a sweep over very many rooms never holds the event loop. */
+const sweepSlice = 20_000;
+
+export class Residents<State, Reply> {
+  readonly #behaviour: Behaviour<State, Reply>;
+  readonly #options: ResidentsOptions;
+  readonly #cells = new Map<RoomKey, RoomCell<State>>();
+  #hand: Iterator<RoomCell<State>> | null = null;
+  activations = 0;
+  evictions = 0;
+
+  constructor(behaviour: Behaviour<State, Reply>, options: ResidentsOptions) {
+    this.#behaviour = behaviour;
+    this.#options = options;
+  }
+
+  get size(): number {
+    return this.#cells.size;
+  }
+
+  /** The state of a room that is in memory and sound, else null. */
+  peek(key: RoomKey): State | null {
+    return this.#cells.get(key)?.state ?? null;
+  }
+
+  /** Active cells for the keys (distinct), reading from the store what is cold or stale in one go. */
+  async activate(keys: Iterable<RoomKey>, now: number): Promise<Map<RoomKey, RoomCell<State>>> {
+    const cells = new Map<RoomKey, RoomCell<State>>();
+    let cold: RoomCell<State>[] | null = null;
+    for (const key of keys) {
+      if (cells.has(key)) continue;
+      let cell = this.#cells.get(key);
+      if (cell === undefined) cell = new RoomCell<State>(key, this.#options.partitionOf(key));
+      cell.usedAt = now;
+      cell.referenced = true;
+      cells.set(key, cell);
+      if (cell.state === null || cell.stale) (cold ??= []).push(cell);
+    }
+    if (cold !== null) await this.#read(cold);
+    return cells;
+  }
+
+  async #read(cold: readonly RoomCell<State>[]): Promise<void> {
+    for (const cell of cold) cell.advance('activating');
+    let snapshots: readonly RoomSnapshot[];
+    try {
+      snapshots = await this.#options.read(cold.map((cell) => cell.key));
+    } catch (error) {
+      // A cell with occupants stays known (and stale) so that they are not forgotten with the failed read.
+      for (const cell of cold) {
+        if (cell.state === null) cell.advance('cold');
+        else cell.advance('active');
+      }
+      throw error;
+    }
+    cold.forEach((cell, i) => {
+      const snapshot = snapshots[i];
+      if (snapshot?.key !== cell.key) throw new Error('store: snapshots do not match the rooms asked for');
+      const fresh = this.#behaviour.activate(snapshot);
+      cell.state = cell.state === null ? fresh : this.#behaviour.carry(cell.state, fresh);
+      cell.stale = false;
+      cell.advance('active');
+      this.#cells.set(cell.key, cell);
+    });
+    this.activations += cold.length;
+  }
+
+  /** The frame did not commit: what it did to these rooms is to be read again. */
+  invalidate(keys: Iterable<RoomKey>): void {
+    for (const key of keys) {
+      const cell = this.#cells.get(key);
+      if (cell !== undefined) cell.stale = true;
+    }
+  }
+
+  /** The connection under which the states were read is gone: none of their durable parts may be used again. */
+  invalidateAll(): void {
+    for (const cell of this.#cells.values()) cell.stale = true;
+  }
+
+  /** Lets empty rooms go that were not used for the idle time. Looks at a slice of the rooms per call. */
+  evictIdle(now: number): void {
+    for (let looked = 0; looked < Math.min(sweepSlice, this.#cells.size); looked++) {
+      const cell = this.#next();
+      if (cell === null) return;
+      if (now - cell.usedAt >= this.#options.idleTtlMs && !this.#occupied(cell)) this.#evict(cell);
+    }
+  }
+
+  /**
+   * Brings the number of rooms back to its bound (second chance: a room used since the hand last passed stays for now).
+   * Returns the occupied rooms that had to go: their edges must announce their sockets again.
+   */
+  evictSurplus(): RoomKey[] {
+    const occupied: RoomKey[] = [];
+    for (let looks = 2 * this.#cells.size; this.#cells.size > this.#options.max && looks > 0; looks--) {
+      const cell = this.#next();
+      if (cell === null) break;
+      if (cell.referenced) {
+        cell.referenced = false;
+        continue;
+      }
+      if (this.#occupied(cell)) occupied.push(cell.key);
+      this.#evict(cell);
+    }
+    return occupied;
+  }
+
+  #occupied(cell: RoomCell<State>): boolean {
+    return cell.state !== null && this.#behaviour.occupied(cell.state);
+  }
+
+  #evict(cell: RoomCell<State>): void {
+    cell.advance('evicting');
+    this.#cells.delete(cell.key);
+    cell.state = null;
+    cell.advance('cold');
+    this.evictions++;
+  }
+
+  #next(): RoomCell<State> | null {
+    this.#hand ??= this.#cells.values();
+    const step = this.#hand.next();
+    if (step.done !== true) return step.value;
+    this.#hand = this.#cells.values();
+    const first = this.#hand.next();
+    return first.done === true ? null : first.value;
+  }
+}

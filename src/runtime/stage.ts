@@ -1,0 +1,109 @@
+/**
+ * The synchronous middle of a frame: every command is decided in order, its events evolve at once, and replies and
+ * broadcasts are encoded on the spot. Nothing of it leaves the shard before the frame is committed.
+ */
+import type { Command } from '../actors/protocol/commands.js';
+import type { Broadcast } from '../actors/protocol/events.js';
+import type { RoomKey } from '../actors/protocol/ids.js';
+import type { Rejection } from '../actors/rejections.js';
+import { AppendBuilder } from './append-builder.js';
+import type { Behaviour, Known } from './behaviour.js';
+import type { Burst, Outcome, PlacedBroadcast } from './frames.js';
+import type { RoomCell } from './residents.js';
+
+/** Commands that go into one transaction, and what is known of them from earlier attempts. */
+export interface Batch {
+  readonly commands: readonly Command[];
+  /** The place of the first command within the frame. */
+  readonly offset: number;
+  /** The outcome of an earlier attempt was lost: what is found in the store must still be broadcast. */
+  resent: boolean;
+  /** Whether the store is to be asked what it knows of the commands before they are decided. */
+  lookUp: boolean;
+  /** One per command once looked up. */
+  known: readonly (Known | null)[] | null;
+  /** Commands that are refused whatever the actor says, by index: they threw. */
+  readonly refused: Map<number, Rejection>;
+  /**
+   * Ephemeral broadcasts of attempts that did not commit, by index. Occupants and typing survive a failed attempt, so
+   * deciding again finds nothing new to say; without this the others would never hear that somebody came.
+   */
+  readonly said: Map<number, readonly Broadcast[]>;
+}
+
+export interface Staged {
+  readonly outcomes: readonly Outcome[];
+  readonly bursts: readonly Burst[];
+  readonly builder: AppendBuilder;
+}
+
+/** A command that threw: a bug in the actor, contained to this command. */
+export class StagingFault extends Error {
+  override readonly name = 'StagingFault';
+  readonly index: number;
+  constructor(index: number, cause: unknown) {
+    super('a command threw while it was decided', { cause });
+    this.index = index;
+  }
+}
+
+/** @throws StagingFault with the command's index; the states of all rooms of the batch are then to be read again */
+export function stage<State, Reply>(
+  behaviour: Behaviour<State, Reply>,
+  batch: Batch,
+  cells: ReadonlyMap<RoomKey, RoomCell<State>>,
+  now: number,
+): Staged {
+  const builder = new AppendBuilder();
+  const outcomes: Outcome[] = [];
+  const bursts = new Map<RoomKey, PlacedBroadcast[]>();
+  batch.commands.forEach((command, index) => {
+    const refused = batch.refused.get(index);
+    if (refused !== undefined) {
+      outcomes.push({ ok: false, rejection: refused });
+      return;
+    }
+    try {
+      const said = stageOne(command, index);
+      const place = batch.offset + index;
+      for (const broadcast of said) {
+        let burst = bursts.get(command.key);
+        if (burst === undefined) bursts.set(command.key, (burst = []));
+        burst.push({ packet: broadcast.packet, version: broadcast.version, except: broadcast.except, at: place });
+      }
+    } catch (error) {
+      throw new StagingFault(index, error);
+    }
+  });
+  return { outcomes, bursts: [...bursts].map(([key, events]) => ({ key, events })), builder };
+
+  function stageOne(command: Command, index: number): readonly Broadcast[] {
+    const cell = cells.get(command.key);
+    if (cell === undefined || cell.state === null) throw new Error('room is not active');
+    const before = cell.state;
+    const decision = behaviour.decide(before, command, now, batch.known?.[index] ?? null);
+    if (!decision.ok) {
+      outcomes.push(decision);
+      return batch.said.get(index) ?? none;
+    }
+    if (decision.events.length > 0)
+      builder.touch(command.key, cell.partition, behaviour.lastSeq(before), behaviour.lastVersion(before));
+    const broadcasts: Broadcast[] = [];
+    let ephemeral: Broadcast[] | null = null;
+    for (const event of decision.events) {
+      cell.state = behaviour.evolve(cell.state, event);
+      builder.add(command.key, event);
+      for (const broadcast of behaviour.broadcasts(cell.state, event)) {
+        broadcasts.push(broadcast);
+        if (!event.durable) (ephemeral ??= []).push(broadcast);
+      }
+    }
+    const earlier = batch.said.get(index);
+    if (ephemeral !== null) batch.said.set(index, ephemeral);
+    else if (earlier !== undefined) broadcasts.push(...earlier);
+    outcomes.push({ ok: true, answer: behaviour.encodeReply(cell.state, decision.reply) });
+    return broadcasts;
+  }
+}
+
+const none: readonly Broadcast[] = [];
