@@ -1,0 +1,29 @@
+/** The load client's process: gets one plan from the harness, runs it, reports, and ends. */
+import { runClosedLoop } from './closed-loop.js';
+import type { LoadPlan, LoadReport } from './plan.js';
+import { runTouch } from './touch.js';
+
+function report(message: LoadReport): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (process.send === undefined) throw new Error('the load client is started by the bench, not by hand');
+    process.send(message, (error: Error | null) => {
+      if (error === null) resolve();
+      else reject(error);
+    });
+  });
+}
+
+process.once('message', (plan: LoadPlan) => {
+  const onWindow = (edge: 'start' | 'end') => void report({ type: 'window', edge });
+  const run = plan.kind === 'touch' ? runTouch(plan, onWindow) : runClosedLoop(plan, onWindow);
+  run.then(
+    async (result) => {
+      await report({ type: 'result', result });
+      process.disconnect();
+    },
+    (error: unknown) => {
+      console.error(error);
+      process.exit(1);
+    },
+  );
+});

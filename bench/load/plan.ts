@@ -1,0 +1,85 @@
+/** What the harness tells the load client and what it gets back: plain data that crosses the process boundary. */
+
+/** A closed loop: every sender keeps `inFlight` messages unanswered and sends the next one when an answer comes. */
+export interface ClosedLoop {
+  readonly kind: 'closed-loop';
+  readonly port: number;
+  /** HS256 secret with which the tokens of the members are signed. */
+  readonly secret: string;
+  readonly rooms: number;
+  /** Sockets per room, each of a user of its own. */
+  readonly members: number;
+  /** Of them, how many send. */
+  readonly senders: number;
+  readonly inFlight: number;
+  /** Characters of each message's content (ASCII). */
+  readonly contentLength: number;
+  readonly warmupMs: number;
+  readonly windowMs: number;
+}
+
+/** Touches each of `rooms` rooms with one message per pass, from sockets that are in none of them. */
+export interface Touch {
+  readonly kind: 'touch';
+  readonly port: number;
+  readonly secret: string;
+  /** First part of the room ids, so that two loads can use different rooms. */
+  readonly prefix: string;
+  readonly rooms: number;
+  readonly sockets: number;
+  readonly inFlight: number;
+  readonly contentLength: number;
+  /** How many messages each room gets. */
+  readonly passes: number;
+}
+
+export type LoadPlan = ClosedLoop | Touch;
+
+/** Milliseconds from writing a message to reading its ack. */
+export interface Latency {
+  readonly p50: number;
+  readonly p90: number;
+  readonly p99: number;
+  readonly p999: number;
+  readonly max: number;
+  readonly mean: number;
+}
+
+/** What the clients saw, over the whole run and not only in the window. All but `acked` and `sampled` should be 0. */
+export interface Validation {
+  /** Messages acked from the first to the last one. */
+  readonly acked: number;
+  /** Sockets that checked the seq of every message; each 64th of those messages was parsed and compared in full. */
+  readonly sampled: number;
+  /** Sends answered by a refusal. */
+  readonly refused: number;
+  /** Sends that were never answered. */
+  readonly unanswered: number;
+  /** Deliveries short of acked x members, over all sockets. */
+  readonly missing: number;
+  /** Deliveries beyond it. */
+  readonly extra: number;
+  /** Messages that did not carry the seq after the one before, at the sampled sockets. */
+  readonly disorder: number;
+  /** Fully parsed messages that differ from what was sent. */
+  readonly wrong: number;
+  /** Sockets that were closed, and acks that belonged to no message. */
+  readonly broken: number;
+}
+
+export interface LoadResult {
+  readonly windowMs: number;
+  /** In the window. */
+  readonly acked: number;
+  /** In the window: `new_message` events read, over all sockets. */
+  readonly deliveries: number;
+  readonly latency: Latency;
+  /** CPU seconds the load client itself used per second of the window: near 1.0 it would be the bottleneck. */
+  readonly clientCpu: number;
+  readonly validation: Validation;
+}
+
+/** Load client → harness. `window` brackets the measured time, so that the harness can read the servers' CPU clocks. */
+export type LoadReport =
+  | { readonly type: 'window'; readonly edge: 'start' | 'end' }
+  | { readonly type: 'result'; readonly result: LoadResult };

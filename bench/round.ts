@@ -1,0 +1,88 @@
+/** One measurement: one server, alone on a fresh database, under one closed loop. */
+import { runLoad } from './child.js';
+import { contentLength, type LoadCase } from './cases.js';
+import { cpuOf } from './cpu.js';
+import type { Validation } from './load/plan.js';
+import type { Postgres } from './postgres.js';
+import type { LoadRound, Measured } from './results.js';
+import { prepareSchema } from './schema.js';
+import { startSubject, type SubjectName } from './subjects.js';
+
+export interface Timing {
+  readonly warmupMs: number;
+  readonly windowMs: number;
+}
+
+export interface ServiceOptions {
+  /** Settings of the service beyond those of every case. */
+  readonly settings: Readonly<Record<string, string>>;
+  /** Node flags of the service. */
+  readonly flags: readonly string[];
+}
+
+/** Measures one server. @param label names its output file */
+export async function measure(
+  name: SubjectName,
+  load: LoadCase,
+  timing: Timing,
+  postgres: Postgres,
+  service: ServiceOptions,
+  outputFile: string,
+): Promise<Measured> {
+  const database = await postgres.fresh();
+  try {
+    if (name === 'one-insert') await prepareSchema(database);
+    const server = await startSubject(name, database, outputFile, service.settings, service.flags);
+    const clocks = () => ({ server: cpuOf(server.pid), database: postgres.cpu() });
+    let before = clocks();
+    let after = before;
+    const result = await runLoad(
+      {
+        kind: 'closed-loop',
+        port: server.port,
+        secret: server.secret,
+        rooms: load.rooms,
+        members: load.members,
+        senders: load.senders,
+        inFlight: load.inFlight,
+        contentLength,
+        ...timing,
+      },
+      (edge) => {
+        if (edge === 'start') before = clocks();
+        else after = clocks();
+      },
+    );
+    await server.stop();
+    const perSecond = (from: number | null, to: number | null) =>
+      from === null || to === null ? null : (to - from) / (result.windowMs / 1000);
+    return {
+      ...result,
+      serverCpu: perSecond(before.server, after.server),
+      databaseCpu: perSecond(before.database, after.database),
+    };
+  } finally {
+    await postgres.drop(database);
+  }
+}
+
+/**
+ * What a server got wrong; null when nothing. Disorder is held against a server only if it promises order, and one INSERT
+ * per message does not: two replies of different connections may be read in either order. It is reported all the same.
+ */
+export function faultsOf(name: SubjectName, validation: Validation): string | null {
+  const { missing, extra, disorder, wrong, unanswered, broken } = validation;
+  const faults = { missing, extra, wrong, unanswered, broken, ...(name !== 'one-insert' && { disorder }) };
+  const found = Object.entries(faults).filter(([, count]) => count !== 0);
+  return found.length === 0 ? null : found.map(([fault, count]) => `${count} ${fault}`).join(', ');
+}
+
+/** All servers one after the other, in the order given. */
+export async function runRound(
+  order: readonly SubjectName[],
+  measureOne: (name: SubjectName) => Promise<Measured>,
+): Promise<LoadRound> {
+  const subjects: Partial<Record<SubjectName, Measured>> = {};
+  for (const name of order) subjects[name] = await measureOne(name);
+  return { order, subjects };
+}

@@ -1,0 +1,70 @@
+/** The servers that are compared: the service and its yardsticks, each a process of its own, told apart by nothing else. */
+import { randomBytes } from 'node:crypto';
+import { freePort, startServer, type Running } from './child.js';
+import { yardstickVariable, type Database, type YardstickSettings } from './environment.js';
+import { buildRoot, packageRoot } from './root.js';
+
+export type SubjectName = 'service' | 'plain' | 'one-insert';
+
+export const subjectTitles: Readonly<Record<SubjectName, string>> = {
+  service: 'this service',
+  plain: 'plain Socket.IO, nothing stored',
+  'one-insert': 'one INSERT per message',
+};
+
+export interface Started extends Running {
+  readonly secret: string;
+}
+
+/** Settings of the service under test: limits out of the way, everything else as it comes. */
+const serviceSettings = {
+  NODE_ENV: 'production',
+  ROOM_ACCESS: 'open',
+  LOG_LEVEL: 'warn',
+  RATE_LIMIT_ENABLED: 'false',
+  HOST: '127.0.0.1',
+  SOCKETS_PER_USER: '1000',
+  SOCKET_BUFFER_BYTES: String(64 * 1024 * 1024),
+  SHUTDOWN_GRACE_MS: '20000',
+} as const;
+
+/**
+ * Starts a server on a database.
+ * @param extra settings of the service beyond those of every case (yardsticks have none)
+ * @param flags Node flags of the service
+ */
+export async function startSubject(
+  name: SubjectName,
+  database: Database,
+  outputFile: string,
+  extra: Readonly<Record<string, string>> = {},
+  flags: readonly string[] = [],
+): Promise<Started> {
+  const port = await freePort();
+  const secret = randomBytes(32).toString('hex');
+  if (name === 'service') {
+    const env = {
+      ...serviceSettings,
+      PORT: String(port),
+      JWT_SECRET: secret,
+      DB_HOST: database.host,
+      DB_PORT: String(database.port),
+      DB_USER: database.user,
+      DB_NAME: database.database,
+      ...(database.password !== null && { DB_PASSWORD: database.password }),
+      ...extra,
+    };
+    return { ...(await startServer([...flags, `${buildRoot}/src/main.js`], port, env, outputFile)), secret };
+  }
+  const settings: YardstickSettings = { port, secret, database };
+  const env = { NODE_ENV: 'production', [yardstickVariable]: JSON.stringify(settings) };
+  return { ...(await startServer([`${import.meta.dirname}/yardsticks/${name}.js`], port, env, outputFile)), secret };
+}
+
+/** The very command line of a server, for the record. */
+export function commandOf(name: SubjectName): string {
+  const script = name === 'service' ? `${buildRoot}/src/main.js` : `${import.meta.dirname}/yardsticks/${name}.js`;
+  return `node ${script.slice(packageRoot.length + 1)}`;
+}
+
+export { serviceSettings };
