@@ -1,0 +1,7 @@
+-- One frame, one round trip; see sql/migrations/0002_append_frame.sql for the groups of arrays.
+select append_frame(
+  $1, $2,
+  $3, $4, $5, $6, $7,
+  $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23,
+  $24, $25, $26, $27, $28, $29, $30, $31,
+  $32, $33, $34, $35)

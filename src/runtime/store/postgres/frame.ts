@@ -1,0 +1,48 @@
+/** The parameters of append_frame: a frame's parts turned into columns, one array literal each. */
+import type { Append } from '../port.js';
+import { plainArray, textArray } from './arrays.js';
+
+/** The values of `sql/queries/append_frame.sql`, in its order. */
+export function frameValues({ fences, rooms, created, changed, receipts }: Append): string[] {
+  return [
+    plainArray(fences.map(({ partition }) => partition)),
+    plainArray(fences.map(({ epoch }) => epoch)),
+
+    textArray(rooms.map(({ key }) => key)),
+    plainArray(rooms.map(({ fromSeq }) => fromSeq)),
+    plainArray(rooms.map(({ fromVersion }) => fromVersion)),
+    plainArray(rooms.map(({ toSeq }) => toSeq)),
+    plainArray(rooms.map(({ toVersion }) => toVersion)),
+
+    textArray(created.map(({ key }) => key)),
+    plainArray(created.map(({ seq }) => seq)),
+    textArray(created.map(({ id }) => id)),
+    plainArray(created.map(({ version }) => version)),
+    textArray(created.map(({ senderId }) => senderId)),
+    textArray(created.map(({ senderName }) => senderName)),
+    textArray(created.map(({ senderDisplayName }) => senderDisplayName)),
+    textArray(created.map(({ receiverId }) => receiverId)),
+    textArray(created.map(({ content }) => content)),
+    textArray(created.map(({ messageType }) => messageType)),
+    textArray(created.map(({ clientMsgId }) => clientMsgId)),
+    textArray(created.map(({ replyTo }) => replyTo)),
+    textArray(created.map(({ metadata }) => metadata)),
+    plainArray(created.map(({ createdAt }) => createdAt)),
+    plainArray(created.map(({ editedAt }) => editedAt)),
+    plainArray(created.map(({ deletedAt }) => deletedAt)),
+
+    textArray(changed.map(({ key }) => key)),
+    plainArray(changed.map(({ seq }) => seq)),
+    textArray(changed.map(({ id }) => id)),
+    plainArray(changed.map(({ version }) => version)),
+    textArray(changed.map(({ content }) => content)),
+    textArray(changed.map(({ metadata }) => metadata)),
+    plainArray(changed.map(({ editedAt }) => editedAt)),
+    plainArray(changed.map(({ deletedAt }) => deletedAt)),
+
+    textArray(receipts.map(({ key }) => key)),
+    textArray(receipts.map(({ userId }) => userId)),
+    plainArray(receipts.map(({ delivered }) => delivered)),
+    plainArray(receipts.map(({ read }) => read)),
+  ];
+}

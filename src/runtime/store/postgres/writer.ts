@@ -1,0 +1,189 @@
+/**
+ * A shard's own connection: the only way by which anything is written. One session that holds the partitions' locks, one call
+ * at a time, a deadline on each. When the session dies, so does the ownership: `acquire` starts over.
+ */
+import { isMessageId } from '../../../actors/protocol/ids.js';
+import type { RoomKey } from '../../../actors/protocol/ids.js';
+import type { Message } from '../../../actors/protocol/message.js';
+import type { Changes, Facts, Marks, Need, RoomSnapshot } from '../../../actors/protocol/state.js';
+import type { Log } from '../../../observe/log.js';
+import { StoreError, type Append, type Fence, type Writer } from '../port.js';
+import { plainArray, textArray } from './arrays.js';
+import type { ConnectionSettings } from './connection.js';
+import { frameValues } from './frame.js';
+import { acquireLease } from './lease.js';
+import { sql } from './queries.js';
+import { toMessage, toMessages, type MessageRow, type RangeRow } from './rows.js';
+import { Session } from './session.js';
+
+export interface WriterOptions {
+  readonly connection: ConnectionSettings;
+  /** Names the session in pg_stat_activity. */
+  readonly name: string;
+  /** A call that takes longer fails as `lost`, in milliseconds. */
+  readonly deadlineMs: number;
+  /** This process, as written beside the epochs. */
+  readonly node: string;
+  /** The number of partitions that the database must have been set up with. */
+  readonly partitions: number;
+  readonly log: Log;
+}
+
+export function createWriter(options: WriterOptions): Writer {
+  return new PostgresWriter(options);
+}
+
+/** The server ends a session that is silent for longer: a frozen owner does not keep its partitions. */
+const idleSessionMs = 10_000;
+
+class PostgresWriter implements Writer {
+  readonly #options: WriterOptions;
+  #session: Session | null = null;
+
+  constructor(options: WriterOptions) {
+    this.#options = options;
+  }
+
+  async acquire(partitions: readonly number[], signal: AbortSignal): Promise<readonly Fence[]> {
+    this.#session?.destroy();
+    this.#session = null;
+    const { connection, name, deadlineMs, node, log } = this.#options;
+    const open = (): Session => new Session(connection, { name, server: serverSettings(deadlineMs) }, deadlineMs, log);
+    const lease = await acquireLease(partitions, signal, { open, node, partitions: this.#options.partitions, log });
+    this.#session = lease.session;
+    return lease.fences;
+  }
+
+  async append(append: Append): Promise<void> {
+    try {
+      await this.#query('append_frame', frameValues(append));
+    } catch (error) {
+      // Fenced off: somebody else owns a partition. The session goes, and with it whatever it still holds.
+      if (error instanceof StoreError && error.failure === 'fenced') this.#session?.destroy();
+      throw error;
+    }
+  }
+
+  async snapshots(keys: readonly RoomKey[], recent: number): Promise<RoomSnapshot[]> {
+    if (keys.length === 0) return [];
+    const rows = await this.#query<SnapshotRow>('snapshots', [textArray(keys), recent]);
+    return rows.map((row) => ({
+      key: row.key,
+      lastSeq: row.last_seq,
+      lastVersion: row.last_version,
+      recent: toMessages(row),
+    }));
+  }
+
+  async facts(asked: readonly { readonly key: RoomKey; readonly needs: readonly Need[] }[]): Promise<Facts[]> {
+    const facts = asked.map(() => ({ messages: [] as Message[], marks: [] as Marks[], changes: [] as Changes[] }));
+    const needs = asked.flatMap(({ key, needs: list }, room) => list.map((need) => ({ key, need, facts: facts[room] })));
+
+    const ids = needs.flatMap(({ key, need, facts: to }) =>
+      // What has not the shape of an id names nothing, and must not fail its neighbours.
+      need.need === 'message' && isMessageId(need.id) ? [{ key, id: need.id, to }] : [],
+    );
+    if (ids.length > 0) {
+      const values = [textArray(ids.map(({ key }) => key)), textArray(ids.map(({ id }) => id))];
+      for (const row of await this.#query<MessageRow>('facts_messages', values))
+        ids[row.place - 1]?.to?.messages.push(toMessage(row.message, row.delivered, row.read));
+    }
+
+    const marks = needs.flatMap(({ key, need, facts: to }) => (need.need === 'marks' ? [{ key, need, to }] : []));
+    if (marks.length > 0) {
+      const values = [
+        textArray(marks.map(({ key }) => key)),
+        textArray(marks.map(({ need }) => need.userId)),
+        plainArray(marks.map(({ need }) => need.below)),
+      ];
+      for (const row of await this.#query<MarksRow>('facts_marks', values)) {
+        const one = marks[row.place - 1];
+        const { userId, below } = one?.need ?? { userId: '', below: 0 };
+        one?.to?.marks.push({ userId, delivered: row.delivered, read: row.read, unreadBelow: row.unread_below, below });
+      }
+    }
+
+    const changes = needs.flatMap(({ key, need, facts: to }) => (need.need === 'changes' ? [{ key, need, to }] : []));
+    if (changes.length > 0) {
+      const values = [
+        textArray(changes.map(({ key }) => key)),
+        plainArray(changes.map(({ need }) => need.since)),
+        plainArray(changes.map(({ need }) => need.limit)),
+      ];
+      for (const row of await this.#query<RangeRow & { place: number }>('facts_changes', values)) {
+        const one = changes[row.place - 1];
+        const { since, limit } = one?.need ?? { since: 0, limit: 0 };
+        const tooMany = row.messages !== null && row.messages.length > limit;
+        one?.to?.changes.push({ since, messages: tooMany ? null : toMessages(row) });
+      }
+    }
+    return facts;
+  }
+
+  async known(
+    sends: readonly {
+      readonly key: RoomKey;
+      readonly id: string;
+      readonly senderId: string;
+      readonly clientMsgId: string | null;
+    }[],
+  ): Promise<(Message | null)[]> {
+    const found: (Message | null)[] = sends.map(() => null);
+    if (sends.length === 0) return found;
+    const rows = await this.#query<MessageRow>('known', [
+      textArray(sends.map(({ key }) => key)),
+      textArray(sends.map(({ id }) => id)),
+      textArray(sends.map(({ senderId }) => senderId)),
+      textArray(sends.map(({ clientMsgId }) => clientMsgId)),
+    ]);
+    for (const row of rows) found[row.place - 1] = toMessage(row.message, row.delivered, row.read);
+    return found;
+  }
+
+  async heartbeat(): Promise<void> {
+    await this.#query('heartbeat', []);
+  }
+
+  async release(): Promise<void> {
+    const session = this.#session;
+    this.#session = null;
+    if (session?.alive === true) await session.query({ name: 'free_locks', text: sql('free_locks') }).catch(() => undefined);
+    await session?.end();
+  }
+
+  #query<Row extends object>(name: string, values: readonly unknown[]): Promise<Row[]> {
+    if (this.#session === null) return Promise.reject(new StoreError('lost', 'The partitions are not acquired'));
+    return this.#session.query<Row>({ name, text: sql(name), values });
+  }
+}
+
+interface SnapshotRow extends RangeRow {
+  readonly key: string;
+  readonly last_seq: number;
+  readonly last_version: number;
+}
+
+interface MarksRow {
+  readonly place: number;
+  readonly delivered: number;
+  readonly read: number;
+  readonly unread_below: number;
+}
+
+function serverSettings(deadlineMs: number): Record<string, string | number> {
+  return {
+    synchronous_commit: 'on',
+    // Before our own deadline: a statement that the server cancels has surely written nothing, one that we abandon may have.
+    statement_timeout: Math.max(50, Math.floor(deadlineMs * 0.8)),
+    lock_timeout: Math.max(50, Math.floor(deadlineMs * 0.8)),
+    idle_in_transaction_session_timeout: idleSessionMs,
+    idle_session_timeout: idleSessionMs,
+    // Every statement of a writer looks rows up by key. The planner must not be led to scans by statistics that are missing
+    // or old (a table that was empty a second ago), nor plan again at every call.
+    plan_cache_mode: 'force_generic_plan',
+    enable_seqscan: 'off',
+    enable_hashjoin: 'off',
+    enable_mergejoin: 'off',
+    jit: 'off',
+  };
+}
