@@ -4,23 +4,12 @@
  * deterministic: time and ids are arguments.
  */
 import type { Command } from '../actors/protocol/commands.js';
+import type { Decision, Known } from '../actors/protocol/decision.js';
 import type { Broadcast, RoomEvent } from '../actors/protocol/events.js';
 import type { Answer } from '../actors/protocol/replies.js';
-import type { Message } from '../actors/protocol/message.js';
 import type { Facts, Need, RoomSnapshot } from '../actors/protocol/state.js';
-import type { Rejection } from '../actors/rejections.js';
 
-/** What the store already knows of a command: `stored` is the message with its id or its client_msg_id. */
-export interface Known {
-  /** A message with the command's own client_msg_id (the original of a retry), or with the command's own id. */
-  readonly stored: Message | null;
-  /** The command was in a frame whose outcome was lost: what is found applied must still be broadcast. */
-  readonly resent: boolean;
-}
-
-export type Decision<Reply> =
-  | { readonly ok: true; readonly events: readonly RoomEvent[]; readonly reply: Reply }
-  | { readonly ok: false; readonly rejection: Rejection };
+export type { Decision, Known };
 
 export interface Behaviour<State, Reply> {
   /** A state from the store's snapshot, with nobody in the room. */

@@ -1,0 +1,125 @@
+/**
+ * Replies and broadcasts as JSON text. A message is encoded once for its reply and its broadcast, which follow each other;
+ * the recent messages of a room once for all joins until one of them changes.
+ */
+import type { ActorLimits } from './protocol/limits.js';
+import type { Broadcast, RoomEvent } from './protocol/events.js';
+import { roomIdOf } from './protocol/ids.js';
+import { encodeMessage, type Message } from './protocol/message.js';
+import type { Answer } from './protocol/replies.js';
+import { recentMessages } from './catch-up.js';
+import type { RoomReply } from './reply.js';
+import type { RoomState } from './state.js';
+
+/** Rooms whose recent messages are kept as text, per behaviour; over it the oldest text is dropped. */
+const textsKept = 32;
+
+const silence: readonly Broadcast[] = [];
+
+export class Encoder {
+  readonly #limits: ActorLimits;
+  /** The message encoded last: a message is never changed in place, so the same object has the same text. */
+  #last: { readonly message: Message; readonly text: string } | null = null;
+  readonly #withText = new Set<RoomState>();
+
+  constructor(limits: ActorLimits) {
+    this.#limits = limits;
+  }
+
+  /** Lets go of what a deleted message may still be in. */
+  forget(): void {
+    this.#last = null;
+  }
+
+  reply(state: RoomState, reply: RoomReply): Answer {
+    return reply.kind === 'joined'
+      ? { body: this.#joined(state, reply), resync: reply.catchUp.resync }
+      : { body: this.#body(state, reply), resync: null };
+  }
+
+  #body(state: RoomState, reply: Exclude<RoomReply, { kind: 'joined' }>): string {
+    const roomId = roomIdOf(state.key);
+    switch (reply.kind) {
+      case 'message':
+        return this.#message(reply.message);
+      case 'deleted':
+        return JSON.stringify(deletion(reply.message));
+      case 'marked':
+        return JSON.stringify({ roomId, messageIds: reply.messageIds, from: reply.from, upTo: reply.upTo });
+      case 'left':
+        return JSON.stringify({ roomId, success: true });
+      case 'typing_users':
+        return JSON.stringify({ roomId, typingUsers: reply.userIds });
+      case 'done':
+        return '{}';
+    }
+  }
+
+  #joined(state: RoomState, reply: Extract<RoomReply, { kind: 'joined' }>): string {
+    const roomId = JSON.stringify(roomIdOf(state.key));
+    const { changed } = reply.catchUp;
+    const messages = changed === null ? this.#recent(state) : arrayOf(changed);
+    return `{"roomId":${roomId},"messages":${messages},"success":true,"seq":${state.lastSeq},"version":${state.lastVersion},"unread":${reply.unread}}`;
+  }
+
+  #recent(state: RoomState): string {
+    if (state.text !== null) return state.text;
+    state.text = arrayOf(recentMessages(state, this.#limits));
+    this.#withText.add(state);
+    if (this.#withText.size > textsKept)
+      for (const oldest of this.#withText) {
+        oldest.text = null;
+        this.#withText.delete(oldest);
+        break;
+      }
+    return state.text;
+  }
+
+  broadcasts(state: RoomState, event: RoomEvent): readonly Broadcast[] {
+    switch (event.type) {
+      case 'message_created':
+        return [packet('new_message', this.#message(event.message), event.message.version, null)];
+      case 'message_edited':
+        return [packet('message_edited', this.#message(event.message), event.message.version, null)];
+      case 'message_deleted':
+        return [packet('message_deleted', JSON.stringify(deletion(event.message)), event.message.version, null)];
+      case 'receipt_advanced': {
+        const { userId, messageIds, upTo } = event;
+        const name = event.level === 'read' ? 'messages_read' : 'messages_delivered';
+        const data = JSON.stringify({ userId, messageIds, roomId: roomIdOf(state.key), upTo });
+        return [packet(name, data, null, userId)];
+      }
+      case 'occupant_joined':
+        return event.edge ? [aboutUser('user_joined', state, event.userId)] : silence;
+      case 'occupant_left':
+        return event.edge ? [aboutUser('user_left', state, event.userId)] : silence;
+      case 'typing_started':
+        return event.announced ? [aboutUser('user_typing', state, event.userId)] : silence;
+      case 'typing_stopped':
+        return [aboutUser('user_stopped_typing', state, event.userId)];
+      case 'occupants_announced':
+        return silence;
+    }
+  }
+
+  #message(message: Message): string {
+    if (this.#last?.message !== message) this.#last = { message, text: encodeMessage(message) };
+    return this.#last.text;
+  }
+}
+
+function deletion(message: Message): object {
+  return { messageId: message.id, roomId: roomIdOf(message.key), seq: message.seq, version: message.version };
+}
+
+function arrayOf(messages: readonly Message[]): string {
+  return `[${messages.map(encodeMessage).join(',')}]`;
+}
+
+function packet(event: string, data: string, version: number | null, except: string | null): Broadcast {
+  return { packet: `["${event}",${data}]`, version, except };
+}
+
+function aboutUser(event: string, state: RoomState, userId: string): Broadcast {
+  return packet(event, JSON.stringify({ userId, roomId: roomIdOf(state.key) }), null, userId);
+}

@@ -1,0 +1,90 @@
+/** What lies behind a room's memory: which of it a command needs from the store, and keeping it for the frame. */
+import type { Command } from './protocol/commands.js';
+import { isMessageId } from './protocol/ids.js';
+import type { ActorLimits } from './protocol/limits.js';
+import type { Message } from './protocol/message.js';
+import type { Facts, Need } from './protocol/state.js';
+import { find, firstSeq } from './recent.js';
+import type { FrameMemory, RoomState } from './state.js';
+
+const nothing: readonly Need[] = [];
+
+/** Asked for every command before any command of the frame is decided. */
+export function needs(state: RoomState, command: Command, limits: ActorLimits): readonly Need[] {
+  // Of a room that nobody wrote to, the store has nothing that memory has not.
+  if (state.lastSeq === 0) return nothing;
+  switch (command.kind) {
+    case 'send':
+      return command.replyTo === null ? nothing : needMessage(state, command.replyTo);
+    case 'edit':
+    case 'delete':
+      return needMessage(state, command.messageId);
+    case 'mark': {
+      const ids = behindRing(state, command.messageIds);
+      const list: Need[] = ids.map((id) => ({ need: 'message', id }));
+      // No unread count is wanted here: below 0 there is nothing to count.
+      if (state.marks?.get(command.userId) === undefined)
+        list.push({ need: 'marks', userId: command.userId, below: 0 });
+      return list;
+    }
+    case 'join': {
+      const below = firstSeq(state);
+      const list: Need[] = [];
+      const marks = state.marks?.get(command.userId);
+      if (marks === undefined || marks.read < below - 1) list.push({ need: 'marks', userId: command.userId, below });
+      const { since } = command;
+      if (since !== null && since < state.floor) list.push({ need: 'changes', since, limit: limits.catchUpMessages });
+      return list;
+    }
+    case 'leave':
+    case 'typing':
+    case 'stop_typing':
+    case 'typing_users':
+    case 'announce':
+    case 'tick':
+      return nothing;
+  }
+}
+
+/** Ids of other letter case name the same message: the store compares UUIDs, not texts. */
+export function canonicalId(id: string): string {
+  return id.toLowerCase();
+}
+
+function needMessage(state: RoomState, given: string): readonly Need[] {
+  if (!isMessageId(given)) return nothing;
+  const id = canonicalId(given);
+  return find(state, id) === null ? [{ need: 'message', id }] : nothing;
+}
+
+function behindRing(state: RoomState, given: readonly string[]): string[] {
+  if (given.length === 0) return [];
+  const ids = new Set<string>();
+  for (const id of given) if (isMessageId(id)) ids.add(canonicalId(id));
+  for (const message of state.recent) ids.delete(message.id);
+  return [...ids];
+}
+
+export function supply(state: RoomState, facts: Facts): void {
+  const frame = (state.frame ??= { guests: new Map(), unread: new Map(), changesSince: Infinity });
+  for (const message of facts.messages) admit(state, frame, message);
+  for (const { since, messages } of facts.changes) {
+    if (messages === null) continue;
+    for (const message of messages) admit(state, frame, message);
+    if (since < frame.changesSince) frame.changesSince = since;
+  }
+  const below = firstSeq(state);
+  for (const fact of facts.marks) {
+    // Marks in memory include those of frames that the store has not been asked about since: they only rise.
+    const known = state.marks?.get(fact.userId);
+    const read = Math.max(fact.read, known?.read ?? 0);
+    const delivered = Math.max(fact.delivered, known?.delivered ?? 0, read);
+    (state.marks ??= new Map()).set(fact.userId, { delivered, read });
+    if (fact.below === below) frame.unread.set(fact.userId, { read: fact.read, count: fact.unreadBelow });
+  }
+}
+
+/** Messages of the ring are known already; messages of other rooms are as if absent. */
+function admit(state: RoomState, frame: FrameMemory, message: Message): void {
+  if (message.key === state.key && message.seq < firstSeq(state)) frame.guests.set(message.id, message);
+}

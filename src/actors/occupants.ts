@@ -1,0 +1,45 @@
+/** Who is in the room, counted by socket: a user comes with the first socket and goes with the last. */
+import type { AnnounceCommand, JoinCommand, LeaveCommand } from './protocol/commands.js';
+import type { AnnouncedEvent, OccupantEvent, RoomEvent } from './protocol/events.js';
+import type { ActorLimits } from './protocol/limits.js';
+import { catchUp } from './catch-up.js';
+import { unreadOf } from './receipts.js';
+import { answer, done, noEvents, type RoomDecision, type RoomReply } from './reply.js';
+import type { RoomState } from './state.js';
+import { stopOf } from './typing.js';
+import { setOccupant } from './undo.js';
+
+export function decideJoin(state: RoomState, command: JoinCommand, limits: ActorLimits): RoomDecision {
+  const { userId, socketId } = command;
+  const reply: RoomReply = {
+    kind: 'joined',
+    catchUp: catchUp(state, command.since, limits),
+    unread: unreadOf(state, userId),
+  };
+  const sockets = state.occupants?.get(userId);
+  if (sockets?.has(socketId) === true) return answer(reply);
+  const edge = sockets === undefined;
+  return answer(reply, [{ type: 'occupant_joined', durable: false, userId, socketId, edge }]);
+}
+
+export function decideLeave(state: RoomState, command: LeaveCommand, now: number): RoomDecision {
+  const { userId, socketId } = command;
+  const sockets = state.occupants?.get(userId);
+  if (sockets?.has(socketId) !== true) return answer({ kind: 'left' });
+  const edge = sockets.size === 1;
+  const events: RoomEvent[] = [{ type: 'occupant_left', durable: false, userId, socketId, edge }];
+  const stop = edge ? stopOf(state, userId, now) : null;
+  if (stop !== null) events.push(stop);
+  return answer({ kind: 'left' }, events);
+}
+
+export function decideAnnounce(command: AnnounceCommand): RoomDecision {
+  const { occupants } = command;
+  return answer(done, occupants.length === 0 ? noEvents : [{ type: 'occupants_announced', durable: false, occupants }]);
+}
+
+export function evolveOccupants(state: RoomState, event: OccupantEvent | AnnouncedEvent): void {
+  if (event.type === 'occupants_announced')
+    for (const [userId, socketId] of event.occupants) setOccupant(state, userId, socketId, true);
+  else setOccupant(state, event.userId, event.socketId, event.type === 'occupant_joined');
+}
