@@ -1,0 +1,43 @@
+/** The answers of the REST interface: `{ success, message?, data?, pagination? }` and `{ success: false, message, code }`. */
+import type { Context } from 'hono';
+import type { ContentfulStatusCode } from 'hono/utils/http-status';
+import { reject } from '../actors/rejections.js';
+import type { Result } from '../edge/port.js';
+import { statusOf } from './status.js';
+
+type Refused = Extract<Result<never>, { ok: false }>;
+
+const json = { 'Content-Type': 'application/json; charset=UTF-8' } as const;
+
+/**
+ * A success whose `data` is JSON text already: it is spliced in, never parsed and printed again.
+ * @param rest further fields as JSON text, starting with a comma
+ */
+export function success(
+  c: Context,
+  message: string,
+  data: string,
+  status: ContentfulStatusCode = 200,
+  rest = '',
+): Response {
+  return c.body(`{"success":true,"message":${JSON.stringify(message)},"data":${data}${rest}}`, status, json);
+}
+
+/** A refusal with its status, and `Retry-After` in whole seconds where coming back helps. */
+export function failure(c: Context, refused: Refused, status?: ContentfulStatusCode): Response {
+  const { rejection, retryAfterMs } = refused;
+  const answer = status ?? statusOf[rejection.code];
+  if (retryAfterMs !== undefined) c.header('Retry-After', String(Math.max(1, Math.ceil(retryAfterMs / 1000))));
+  if (answer === 401) c.header('WWW-Authenticate', 'Bearer');
+  return c.json({ success: false, message: rejection.message, code: rejection.code }, answer);
+}
+
+export function notFound(c: Context): Response {
+  return failure(c, { ok: false, rejection: reject('NOT_FOUND', 'No such route') });
+}
+
+/** A known path with another method. */
+export function methodNotAllowed(c: Context, allowed: readonly string[]): Response {
+  c.header('Allow', allowed.join(', '));
+  return failure(c, { ok: false, rejection: reject('NOT_FOUND', 'Method not allowed') }, 405);
+}

@@ -1,0 +1,25 @@
+/** One line per request at debug, a warning for what failed on our side. Route templates, never paths: paths hold ids. */
+import { createMiddleware } from 'hono/factory';
+import { routePath } from 'hono/route';
+import { FailureLog } from '../../edge/failures.js';
+import type { Log } from '../../observe/log.js';
+import type { AppEnv } from '../context.js';
+
+export function requestLog(log: Log) {
+  const failures = new FailureLog(log);
+  return createMiddleware<AppEnv>(async function requestLog(c, next) {
+    const start = performance.now();
+    await next();
+    const { status } = c.res;
+    if (status < 500 && !log.isLevelEnabled('debug')) return;
+    const fields = {
+      requestId: c.get('requestId'),
+      method: c.req.method,
+      route: routePath(c, -1),
+      status,
+      ms: Math.round(performance.now() - start),
+    };
+    if (status >= 500) failures.warn(`http_${status}`, fields, 'request failed');
+    else log.debug(fields, 'request');
+  });
+}
