@@ -1,0 +1,204 @@
+/**
+ * The Socket.IO edge as one service: connections, authentication, events in, acknowledgements and broadcasts out. It knows
+ * the chat by its port and the rooms by their facade; the HTTP server is not its own, and it never closes it.
+ */
+import type { Server as HttpServer } from 'node:http';
+import { Server } from 'socket.io';
+import { reject } from '../actors/rejections.js';
+import type { Config } from '../config.js';
+import type { Chat, Presence, Tokens } from '../edge/port.js';
+import type { Log } from '../observe/log.js';
+import type { Service } from '../runtime/lifecycle.js';
+import type { EdgeListener, Rooms } from '../runtime/rooms.js';
+import { Admission } from './admission.js';
+import { Authentication } from './authentication.js';
+import { Dispatcher } from './dispatcher.js';
+import type { OutgoingBurst } from './fanout/burst.js';
+import { Hub } from './hub.js';
+import type { EdgeMetrics } from './metrics.js';
+import { eventPacket } from './packets.js';
+import { Session, type ChatServer, type ChatSocket } from './session.js';
+
+/** How long `stop` waits for clients to close their side before it cuts them. */
+const stopGraceMs = 1_000;
+
+export interface SocketEdgeParts {
+  readonly config: Pick<
+    Config,
+    | 'ackBacklog'
+    | 'authTimeoutMs'
+    | 'bodyMaxBytes'
+    | 'corsOrigins'
+    | 'maxSockets'
+    | 'roomsPerSocket'
+    | 'socketBufferBytes'
+    | 'socketsPerUser'
+  >;
+  readonly server: HttpServer;
+  readonly chat: Chat;
+  readonly tokens: Tokens;
+  readonly presence: Presence;
+  readonly rooms: Pick<Rooms, 'attach'>;
+  readonly metrics: EdgeMetrics;
+  readonly log: Log;
+}
+
+export interface SocketEdge extends Service {
+  /** What the rooms talk to; `start` attaches it. */
+  readonly listener: EdgeListener;
+  /**
+   * Tells every socket `server_draining`, refuses new connections (503) and further events (DRAINING). Events on their way
+   * are still answered and broadcast. `stop` then closes the connections.
+   */
+  drain(): void;
+}
+
+export function createSocketEdge(parts: SocketEdgeParts): SocketEdge {
+  return new Edge(parts);
+}
+
+class Edge implements SocketEdge {
+  readonly name = 'socket edge';
+  readonly listener: EdgeListener;
+  readonly #parts: SocketEdgeParts;
+  readonly #hub: Hub;
+  readonly #authentication: Authentication;
+  readonly #dispatcher: Dispatcher;
+  readonly #admission: Admission;
+  /** Bounded by MAX_SOCKETS. */
+  readonly #sessions = new Set<Session>();
+  #io: ChatServer | null = null;
+  #draining = false;
+  /** Called when the last session is gone; set while stopping. */
+  #emptied: (() => void) | null = null;
+
+  constructor(parts: SocketEdgeParts) {
+    const { config, chat, tokens, presence, metrics, log } = parts;
+    const { authTimeoutMs, socketsPerUser, ackBacklog, roomsPerSocket } = config;
+    this.#parts = parts;
+    this.#hub = new Hub(metrics, log);
+    this.listener = this.#hub;
+    const hub = this.#hub;
+    this.#authentication = new Authentication({ tokens, presence, hub, metrics, log, authTimeoutMs, socketsPerUser });
+    const authentication = this.#authentication;
+    this.#dispatcher = new Dispatcher({ authentication, chat, hub, metrics, log, ackBacklog, roomsPerSocket });
+    this.#admission = new Admission(config.maxSockets, () => this.#io?.engine.clientsCount ?? 0, metrics, log);
+  }
+
+  start(): Promise<void> {
+    if (this.#io !== null) return Promise.resolve();
+    const { config, server, rooms } = this.#parts;
+    const io: ChatServer = new Server(server, {
+      maxHttpBufferSize: config.bodyMaxBytes,
+      connectTimeout: config.authTimeoutMs,
+      transports: ['polling', 'websocket'],
+      perMessageDeflate: false,
+      httpCompression: false,
+      serveClient: false,
+      cleanupEmptyChildNamespaces: true,
+      cors: { origin: corsOrigin(config.corsOrigins) },
+    });
+    io.engine.use(this.#admission.middleware);
+    io.use(this.#authentication.handshake);
+    io.on('connection', (socket) => {
+      this.#connected(socket);
+    });
+    this.#io = io;
+    rooms.attach(this.listener);
+    return Promise.resolve();
+  }
+
+  drain(): void {
+    if (this.#draining) return;
+    this.#draining = true;
+    this.#admission.drain();
+    this.#dispatcher.drain();
+    const packet = eventPacket('server_draining', {});
+    for (const session of this.#sessions) session.push(packet);
+    this.#hub.flusher.flush();
+  }
+
+  async stop(): Promise<void> {
+    const io = this.#io;
+    if (io === null) return;
+    this.drain();
+    this.#io = null;
+    const closing = [...this.#sessions];
+    for (const session of closing) session.drop();
+    await this.#allGone();
+    for (const session of closing) session.cut();
+    // Connections that never joined the namespace, and the WebSocket server; the HTTP server belongs to another service.
+    io.engine.close();
+  }
+
+  async #allGone(): Promise<void> {
+    if (this.#sessions.size === 0) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, stopGraceMs);
+      this.#emptied = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    this.#emptied = null;
+  }
+
+  #connected(socket: ChatSocket): void {
+    const { config, metrics, log } = this.#parts;
+    const overflow = (burst: OutgoingBurst | null): void => {
+      this.#overflowed(session, burst);
+    };
+    const session = new Session(socket, this.#hub.flusher, config.socketBufferBytes, overflow);
+    this.#sessions.add(session);
+    metrics.sockets += 1;
+    // Events are taken as the parser made them: the acknowledgement stays an id, so that its packet can be spliced.
+    Object.assign(socket, {
+      onevent: (packet: { readonly data?: unknown; readonly id?: unknown }) => {
+        this.#dispatcher.dispatch(session, packet.data, packet.id);
+      },
+    });
+    socket.on('disconnect', () => {
+      this.#gone(session);
+    });
+    // Socket.IO reports packets that it cannot parse here, and closes the connection after it.
+    socket.on('error', () => {
+      log.warn({ socketId: session.id, userId: session.identity?.userId }, 'malformed packet');
+      session.error(reject('MALFORMED'), null);
+      session.flush();
+    });
+    this.#authentication.connected(session, socket.data.identity);
+  }
+
+  /** Once per socket: by its disconnect, or before that when it was found too slow. */
+  #gone(session: Session): void {
+    if (session.closed) return;
+    session.closed = true;
+    const { chat, metrics } = this.#parts;
+    for (const key of [...session.rooms]) {
+      this.#hub.leave(key, session);
+      if (session.identity !== null) chat.depart(session.identity.userId, session.id, key);
+    }
+    this.#authentication.disconnected(session);
+    this.#sessions.delete(session);
+    metrics.sockets -= 1;
+    if (this.#sessions.size === 0) this.#emptied?.();
+  }
+
+  #overflowed(session: Session, burst: OutgoingBurst | null): void {
+    const { metrics, log } = this.#parts;
+    metrics.slowCloses += 1;
+    const { id, identity } = session;
+    log.warn({ socketId: id, userId: identity?.userId, roomId: burst?.roomId }, 'slow socket closed');
+    session.dropAfter(
+      burst === null
+        ? null
+        : eventPacket('resync_required', { roomId: burst.roomId, version: burst.version, reason: 'slow_consumer' }),
+    );
+    this.#gone(session);
+  }
+}
+
+function corsOrigin(origins: string | null): string | string[] {
+  if (origins === null || origins.trim() === '*') return '*';
+  return origins.split(',').map((origin) => origin.trim());
+}

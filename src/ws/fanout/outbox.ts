@@ -1,0 +1,132 @@
+/**
+ * All that one socket is to be sent, in order: acknowledgements, events of its own and views of bursts. It is written once
+ * per frame of a shard, or at the end of the current turn for what belongs to no frame.
+ *
+ * Bound: when more than `limit` bytes of former writes are still unsent at a flush, nothing more is written and the owner is
+ * told; so a socket holds at most `limit` bytes and one frame's output.
+ */
+import { encodeFrames } from './frames.js';
+import { View, type OutgoingBurst } from './burst.js';
+import type { Wire } from './wire.js';
+
+export class Outbox {
+  readonly wire: Wire;
+  readonly #flusher: Flusher;
+  readonly #limit: number;
+  /** Called once, with the last burst that was not written, if any. */
+  readonly #onOverflow: (burst: OutgoingBurst | null) => void;
+  #parts: (string | View)[] = [];
+  #closed = false;
+
+  constructor(wire: Wire, flusher: Flusher, limit: number, onOverflow: (burst: OutgoingBurst | null) => void) {
+    this.wire = wire;
+    this.#flusher = flusher;
+    this.#limit = limit;
+    this.#onOverflow = onOverflow;
+  }
+
+  /** Queues a packet (text without engine.io's prefix) or a part of a burst. */
+  push(part: string | View): void {
+    if (this.#closed) return;
+    if (this.#parts.length === 0) this.#flusher.add(this);
+    this.#parts.push(part);
+  }
+
+  /** Whether ephemeral broadcasts are to be left out. */
+  get slow(): boolean {
+    return this.wire.pending > this.#limit / 4;
+  }
+
+  flush(): void {
+    const parts = this.#parts;
+    if (parts.length === 0) return;
+    this.#parts = [];
+    if (!this.wire.open) return;
+    if (this.wire.pending > this.#limit) {
+      this.#closed = true;
+      this.#onOverflow(lastBurst(parts));
+    } else if (this.wire.takesFrames) {
+      this.#writeFrames(parts);
+    } else {
+      for (const part of parts) {
+        if (typeof part === 'string') this.wire.writePacket(part);
+        else for (const packet of part.packets) this.wire.writePacket(packet);
+      }
+    }
+  }
+
+  /** Writes what is queued and takes nothing more. */
+  finish(): void {
+    this.flush();
+    this.#closed = true;
+  }
+
+  #writeFrames(parts: readonly (string | View)[]): void {
+    const [only] = parts;
+    if (parts.length === 1 && only instanceof View) {
+      this.wire.writeFrames(only.options);
+      return;
+    }
+    const buffers = runs(parts);
+    // `ws` writes one buffer or two in one go; more are put together.
+    const wsPreEncodedFrame = buffers.length <= 2 ? buffers : [Buffer.concat(buffers)];
+    this.wire.writeFrames({ compress: false, wsPreEncodedFrame });
+  }
+}
+
+/** Packets that follow each other become one buffer; a view has its own. */
+function runs(parts: readonly (string | View)[]): Buffer[] {
+  const buffers: Buffer[] = [];
+  let packets: string[] = [];
+  for (const part of parts) {
+    if (typeof part === 'string') {
+      packets.push(part);
+      continue;
+    }
+    if (packets.length > 0) buffers.push(encodeFrames(packets).bytes);
+    packets = [];
+    buffers.push(part.bytes);
+  }
+  if (packets.length > 0) buffers.push(encodeFrames(packets).bytes);
+  return buffers;
+}
+
+function lastBurst(parts: readonly (string | View)[]): OutgoingBurst | null {
+  const view = parts.findLast((part) => part instanceof View);
+  return view instanceof View ? view.burst : null;
+}
+
+/** The outboxes with something to write; at most one entry per socket. */
+export class Flusher {
+  readonly #beforeTurnEnd: () => void;
+  #dirty: Outbox[] = [];
+  #scheduled = false;
+
+  /** @param beforeTurnEnd called before what belongs to no frame is written */
+  constructor(beforeTurnEnd: () => void) {
+    this.#beforeTurnEnd = beforeTurnEnd;
+  }
+
+  add(outbox: Outbox): void {
+    this.#dirty.push(outbox);
+    this.schedule();
+  }
+
+  /** Makes sure that there is a flush in this turn of the event loop. */
+  schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    process.nextTick(() => {
+      this.#scheduled = false;
+      this.#beforeTurnEnd();
+      this.flush();
+    });
+  }
+
+  flush(): void {
+    const dirty = this.#dirty;
+    if (dirty.length === 0) return;
+    this.#dirty = [];
+    for (const outbox of dirty) outbox.flush();
+  }
+}

@@ -1,0 +1,56 @@
+/**
+ * Socket.IO packets as text, without engine.io's leading `4`: `2["event",body]` and `3<id>[body]`. Bodies that come encoded
+ * from the rooms are spliced in, never parsed and printed again. Only the namespace `/` exists, so no packet names one.
+ */
+import { rejections, type Rejection } from '../actors/rejections.js';
+import type { Done } from '../edge/port.js';
+import type { ServerEvent, ServerToClient } from './events.js';
+
+/** An event with a body that is JSON text already. */
+export function eventText(name: ServerEvent, body: string): string {
+  return `2["${name}",${body}]`;
+}
+
+export function eventPacket<E extends ServerEvent>(name: E, body: Parameters<ServerToClient[E]>[0]): string {
+  return eventText(name, JSON.stringify(body));
+}
+
+/** The acknowledgement of the client's packet `id`. */
+export function ackText(id: number, body: string): string {
+  return `3${id}[${body}]`;
+}
+
+/** Puts fields before those of an encoded object: `withFields('"a":1', '{"b":2}')` is `{"a":1,"b":2}`. */
+export function withFields(fields: string, object: string): string {
+  return object === '{}' ? `{${fields}}` : `{${fields},${object.slice(1)}`;
+}
+
+/** The body of a refused acknowledgement. */
+export function refusedBody(rejection: Rejection, retryAfterMs: number | undefined): string {
+  return JSON.stringify({
+    success: false,
+    error: rejection.message,
+    code: rejection.code,
+    retryable: rejections[rejection.code].retryable,
+    retryAfterMs,
+  });
+}
+
+/**
+ * The room's version in the body of a join. The messages come before it and may be long: only what follows them is parsed,
+ * unless the body is built in another order.
+ */
+export function joinedVersion(done: Done): number {
+  const tail = done.body.lastIndexOf('],');
+  return versionIn(tail === -1 ? done.body : `{${done.body.slice(tail + 2)}`) ?? versionIn(done.body) ?? 0;
+}
+
+function versionIn(text: string): number | null {
+  try {
+    const parsed: unknown = JSON.parse(text);
+    if (typeof parsed !== 'object' || parsed === null || !('version' in parsed)) return null;
+    return typeof parsed.version === 'number' ? parsed.version : null;
+  } catch {
+    return null;
+  }
+}

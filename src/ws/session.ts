@@ -1,0 +1,106 @@
+/**
+ * One connected socket: who it is, the rooms it is in, what it still waits for, and the way out to it. It decides nothing
+ * about rooms (hub) or tokens (authentication).
+ */
+import type { Server, Socket } from 'socket.io';
+import type { Rejection } from '../actors/rejections.js';
+import type { RoomKey } from '../actors/protocol/ids.js';
+import type { Identity } from '../edge/port.js';
+import type { ClientToServer, ServerEvent, ServerToClient } from './events.js';
+import type { OutgoingBurst, View } from './fanout/burst.js';
+import { Outbox, type Flusher } from './fanout/outbox.js';
+import { Wire } from './fanout/wire.js';
+import { eventPacket } from './packets.js';
+
+/** What the handshake learns about a socket. */
+export interface SocketFacts {
+  identity?: Identity;
+}
+
+type None = Record<string, never>;
+export type ChatServer = Server<ClientToServer, ServerToClient, None, SocketFacts>;
+export type ChatSocket = Socket<ClientToServer, ServerToClient, None, SocketFacts>;
+
+/** A connection that was told to close and has not closed after this many milliseconds is cut. */
+const closeGraceMs = 2_000;
+
+export class Session {
+  readonly id: string;
+  /** Null until authenticated. */
+  identity: Identity | null = null;
+  /** Bounded by ROOMS_PER_SOCKET. */
+  readonly rooms = new Set<RoomKey>();
+  /** Joins on their way. */
+  joining = 0;
+  /** Events not yet answered; bounded by ACK_BACKLOG. */
+  unanswered = 0;
+  /** Failed attempts to authenticate. */
+  failures = 0;
+  /** Nothing more is read from it or written to it. */
+  closed = false;
+  /** When it must have authenticated, or when its token expires. */
+  timer: NodeJS.Timeout | null = null;
+  readonly #socket: ChatSocket;
+  readonly #outbox: Outbox;
+
+  constructor(socket: ChatSocket, flusher: Flusher, limit: number, onOverflow: (burst: OutgoingBurst | null) => void) {
+    this.id = socket.id;
+    this.#socket = socket;
+    this.#outbox = new Outbox(new Wire(socket.conn), flusher, limit, onOverflow);
+  }
+
+  /** Whether ephemeral broadcasts are to be left out. */
+  get slow(): boolean {
+    return this.#outbox.slow;
+  }
+
+  /** Queues a packet or a part of a burst; see `Outbox`. */
+  push(part: string | View): void {
+    this.#outbox.push(part);
+  }
+
+  emit<E extends ServerEvent>(name: E, body: Parameters<ServerToClient[E]>[0]): void {
+    this.push(eventPacket(name, body));
+  }
+
+  /** @param event what the client had sent; null for what no event caused */
+  error(rejection: Rejection, event: string | null): void {
+    this.emit('error', { message: rejection.message, code: rejection.code, event });
+  }
+
+  /** Writes what is queued now. */
+  flush(): void {
+    this.#outbox.flush();
+  }
+
+  /** Ends it as Socket.IO's own disconnect does: the client library does not come back by itself. */
+  disconnect(): void {
+    this.#outbox.finish();
+    this.#socket.disconnect(true);
+    this.#cutLater();
+  }
+
+  /** Closes the connection after what is queued: the client library reconnects by itself. */
+  drop(): void {
+    this.#outbox.finish();
+    this.#outbox.wire.close();
+    this.#cutLater();
+  }
+
+  /** After an overflow: one last packet past the bound, then the connection closes. */
+  dropAfter(packet: string | null): void {
+    if (packet !== null) this.#outbox.wire.writePacket(packet);
+    this.drop();
+  }
+
+  /** Closes the connection whatever is unsent. */
+  cut(): void {
+    this.#outbox.wire.terminate();
+  }
+
+  #cutLater(): void {
+    setTimeout(() => {
+      this.cut();
+    }, closeGraceMs).unref();
+  }
+}
