@@ -23,10 +23,10 @@ export function welcome(config: Pick<Config, 'nodeEnv' | 'jwtPublicKey' | 'httpB
 
     node --input-type=module -e "
       import { io } from 'socket.io-client';
-      const socket = io('${url}', { auth: { token: process.env.TOKEN } });
+      const socket = io('${url}', { auth: { token: process.argv[1] } });
       socket.on('new_message', (m) => console.log(m.seq, m.username, m.content));
       socket.emit('join_room', { roomId: 'lobby' });
-      socket.emit('send_message', { room_id: 'lobby', content: 'Hello from a socket' });"
+      socket.emit('send_message', { room_id: 'lobby', content: 'Hello from a socket' });" "$TOKEN"
 
 `;
 }
