@@ -7,33 +7,43 @@ import { rejections, type RejectionCode } from '../actors/rejections.js';
 import { watchLoopDelay } from './loop-delay.js';
 import { merge, prefix, snapshotOf, type Exposition, type Snapshot } from './registry.js';
 
+/** What the Socket.IO edge counts for itself, read at a scrape. */
+export interface EdgeCounts {
+  /** Events answered with success. */
+  readonly acks: number;
+  readonly refusals: ReadonlyMap<RejectionCode, number>;
+  /** Connected now. */
+  readonly sockets: number;
+  readonly shedBroadcasts: number;
+  readonly slowCloses: number;
+  readonly refusedConnections: number;
+  readonly gaps: number;
+}
+
 /** What is measured by asking, at a scrape. */
 export interface Sources {
-  /** Connected sockets. */
-  sockets(): number;
+  readonly edge: EdgeCounts;
   /** Commands waiting per shard, by shard number. */
   mailboxDepths(): readonly number[];
 }
 
 export interface Metrics {
-  /** Sends, edits, deletes and the like that were answered with success. */
-  acked(count: number): void;
-  refused(code: RejectionCode): void;
-  /** Ephemeral broadcasts left out for slow sockets. */
-  shed(count: number): void;
-  /** A socket was closed because it read too slowly. */
-  slowClosed(): void;
+  /**
+   * A REST request was answered.
+   * @param route the template of the route, never the path itself
+   * @param refusal the code of its refusal, if it was refused
+   */
+  requested(method: string, route: string, status: number, refusal: RejectionCode | null): void;
   workerRestarted(): void;
-  /** A REST request was answered. @param route the template of the route, never the path itself */
-  requested(method: string, route: string, status: number): void;
-  /** Where the gauges come from; until it is called they are absent. */
+  /** Where the rest comes from; until it is called it counts as nothing. */
   watch(sources: Sources): void;
   /** The exposition of this thread and of the workers that answered. */
   render(workers: readonly Snapshot[]): Promise<Exposition>;
   close(): void;
 }
 
-const methods = new Set(['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'HEAD']);
+const reading = new Set(['GET', 'HEAD', 'OPTIONS']);
+const methods = new Set([...reading, 'POST', 'PUT', 'PATCH', 'DELETE']);
 /** Different (method, route, status) kept; over it further ones count as one series with `other` everywhere. */
 const requestSeries = 500;
 
@@ -41,7 +51,7 @@ export function createMetrics(): Metrics {
   const registry = new Registry();
   const registers = [registry];
   const unwatch = watchLoopDelay(registry, 'main');
-  const counts = { acked: 0, shed: 0, slowClosed: 0, restarted: 0 };
+  const counts = { acked: 0, restarted: 0 };
   const refusals = new Map<RejectionCode, number>();
   for (const code of Object.keys(rejections) as RejectionCode[]) refusals.set(code, 0);
   const requests = new Map<string, { labels: Record<'method' | 'route' | 'status', string>; count: number }>();
@@ -60,9 +70,32 @@ export function createMetrics(): Metrics {
       },
     });
   };
-  counter('message_acks_total', 'Commands answered with success, committed where durable', () => counts.acked);
-  counter('shed_broadcasts_total', 'Ephemeral broadcasts left out for slow sockets', () => counts.shed);
-  counter('slow_socket_closes_total', 'Sockets closed for reading too slowly', () => counts.slowClosed);
+  const edge = (read: (counted: EdgeCounts) => number) => () => (sources === null ? 0 : read(sources.edge));
+  counter(
+    'message_acks_total',
+    'Socket.IO events and changing REST requests answered with success, committed where durable',
+    () => counts.acked + edge(({ acks }) => acks)(),
+  );
+  counter(
+    'shed_broadcasts_total',
+    'Ephemeral broadcasts left out for slow sockets',
+    edge(({ shedBroadcasts }) => shedBroadcasts),
+  );
+  counter(
+    'slow_socket_closes_total',
+    'Sockets closed for reading too slowly',
+    edge(({ slowCloses }) => slowCloses),
+  );
+  counter(
+    'refused_connections_total',
+    'Connections refused before their handshake: too many, or draining',
+    edge(({ refusedConnections }) => refusedConnections),
+  );
+  counter(
+    'version_gaps_total',
+    'Holes in the stream of a room that were announced by resync_required',
+    edge(({ gaps }) => gaps),
+  );
   counter('worker_restarts_total', 'Worker threads replaced', () => counts.restarted);
   new Counter({
     name: `${prefix}refusals_total`,
@@ -71,7 +104,7 @@ export function createMetrics(): Metrics {
     registers,
     collect() {
       this.reset();
-      for (const [code, count] of refusals) this.inc({ code }, count);
+      for (const [code, count] of refusals) this.inc({ code }, count + (sources?.edge.refusals.get(code) ?? 0));
     },
   });
   new Counter({
@@ -89,7 +122,7 @@ export function createMetrics(): Metrics {
     help: 'Connected sockets',
     registers,
     collect() {
-      if (sources !== null) this.set(sources.sockets());
+      this.set(sources?.edge.sockets ?? 0);
     },
   });
   new Gauge({
@@ -103,22 +136,9 @@ export function createMetrics(): Metrics {
   });
 
   return {
-    acked(count) {
-      counts.acked += count;
-    },
-    refused(code) {
-      refusals.set(code, (refusals.get(code) ?? 0) + 1);
-    },
-    shed(count) {
-      counts.shed += count;
-    },
-    slowClosed() {
-      counts.slowClosed += 1;
-    },
-    workerRestarted() {
-      counts.restarted += 1;
-    },
-    requested(method, route, status) {
+    requested(method, route, status, refusal) {
+      if (refusal !== null) refusals.set(refusal, (refusals.get(refusal) ?? 0) + 1);
+      else if (status < 300 && !reading.has(method)) counts.acked += 1;
       let labels = { method: methods.has(method) ? method : 'other', route, status: String(status) };
       let key = `${labels.method} ${route} ${status}`;
       if (!requests.has(key) && requests.size >= requestSeries) {
@@ -128,6 +148,9 @@ export function createMetrics(): Metrics {
       const known = requests.get(key);
       if (known === undefined) requests.set(key, { labels, count: 1 });
       else known.count += 1;
+    },
+    workerRestarted() {
+      counts.restarted += 1;
     },
     watch(from) {
       sources = from;

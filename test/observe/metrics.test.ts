@@ -2,6 +2,7 @@ import { MessageChannel, receiveMessageOnPort } from 'node:worker_threads';
 import test from 'ava';
 import { createMetrics } from '../../src/observe/metrics.js';
 import { createWorkerMetrics } from '../../src/observe/worker-metrics.js';
+import type { EdgeMetrics } from '../../src/ws/metrics.js';
 import type { Snapshot } from '../../src/observe/registry.js';
 
 /** What arrives at the other end of a port. */
@@ -21,26 +22,36 @@ function series(body: string): Record<string, number> {
   );
 }
 
+/** As the Socket.IO edge would have counted. */
+const edge: EdgeMetrics = {
+  acks: 5,
+  refusals: new Map(),
+  sockets: 7,
+  shedBroadcasts: 4,
+  slowCloses: 3,
+  refusedConnections: 2,
+  gaps: 1,
+};
+
 test('counts of the main thread appear under the prefix', async (t) => {
   const metrics = createMetrics();
   t.teardown(() => metrics.close());
-  metrics.acked(3);
-  metrics.acked(2);
-  metrics.refused('OVERLOADED');
-  metrics.shed(4);
-  metrics.slowClosed();
   metrics.workerRestarted();
-  metrics.requested('GET', '/messages/room/:roomId', 200);
-  metrics.requested('GET', '/messages/room/:roomId', 200);
-  metrics.watch({ sockets: () => 7, mailboxDepths: () => [5, 0] });
+  metrics.requested('POST', '/messages', 201, null);
+  metrics.requested('GET', '/messages/room/:roomId', 200, null);
+  metrics.requested('GET', '/messages/room/:roomId', 200, null);
+  metrics.requested('POST', '/messages', 503, 'OVERLOADED');
+  metrics.watch({ edge: { ...edge, refusals: new Map([['OVERLOADED', 2]]) }, mailboxDepths: () => [5, 0] });
   const { contentType, body } = await metrics.render([]);
   t.regex(contentType, /^text\/plain; version=0\.0\.4/);
   const found = series(body);
-  t.is(found['dinguscord_messages_message_acks_total'], 5);
-  t.is(found['dinguscord_messages_refusals_total{code="OVERLOADED"}'], 1);
+  t.is(found['dinguscord_messages_message_acks_total'], 6);
+  t.is(found['dinguscord_messages_refusals_total{code="OVERLOADED"}'], 3);
   t.is(found['dinguscord_messages_refusals_total{code="NOT_FOUND"}'], 0);
   t.is(found['dinguscord_messages_shed_broadcasts_total'], 4);
-  t.is(found['dinguscord_messages_slow_socket_closes_total'], 1);
+  t.is(found['dinguscord_messages_slow_socket_closes_total'], 3);
+  t.is(found['dinguscord_messages_refused_connections_total'], 2);
+  t.is(found['dinguscord_messages_version_gaps_total'], 1);
   t.is(found['dinguscord_messages_worker_restarts_total'], 1);
   t.is(found['dinguscord_messages_sockets'], 7);
   t.is(found['dinguscord_messages_mailbox_depth{shard="0"}'], 5);
@@ -55,7 +66,7 @@ test('counts of the main thread appear under the prefix', async (t) => {
 test('a second scrape counts nothing twice', async (t) => {
   const metrics = createMetrics();
   t.teardown(() => metrics.close());
-  metrics.acked(1);
+  metrics.requested('POST', '/messages', 201, null);
   await metrics.render([]);
   t.is(series((await metrics.render([])).body)['dinguscord_messages_message_acks_total'], 1);
 });
@@ -103,8 +114,8 @@ test('every metric is announced once and its series stand together', async (t) =
 test('labels stay bounded whatever is requested', async (t) => {
   const metrics = createMetrics();
   t.teardown(() => metrics.close());
-  for (let index = 0; index < 2000; index += 1) metrics.requested('GET', `/route-${index}`, 200);
-  metrics.requested('BREW', '/coffee', 418);
+  for (let index = 0; index < 2000; index += 1) metrics.requested('GET', `/route-${index}`, 200, null);
+  metrics.requested('BREW', '/coffee', 418, null);
   const found = series((await metrics.render([])).body);
   const requests = Object.entries(found).filter(([name]) => name.includes('http_requests_total'));
   t.is(requests.length, 501);
