@@ -51,12 +51,15 @@ export async function withClient<T>(connection: ConnectionSettings, work: (clien
   }
 }
 
-/** The name of the migrated template, made if it is missing; another state of the migrations has another name. */
-export async function ensureTemplate(server: ConnectionSettings): Promise<string> {
+/**
+ * The name of the migrated template, made if it is missing; another state of the migrations has another name.
+ * @param owner told apart from the templates of other runs
+ */
+export async function ensureTemplate(server: ConnectionSettings, owner = 'shared'): Promise<string> {
   const folder = join(packageRoot, 'sql', 'migrations');
   const hash = createHash('sha256');
   for (const file of readdirSync(folder).sort()) hash.update(file).update(readFileSync(join(folder, file)));
-  const template = `mhs_template_${hash.digest('hex').slice(0, 12)}`;
+  const template = `mhs_template_${hash.digest('hex').slice(0, 12)}_${owner}`;
   await withClient(server, async (client) => {
     await client.query('select pg_advisory_lock($1)', [templateLock]);
     const { rowCount } = await client.query('select from pg_database where datname = $1', [template]);

@@ -45,6 +45,18 @@ export interface SessionSettings {
   readonly server: Readonly<Record<string, string | number>>;
 }
 
+/**
+ * Every statement of the service looks rows up by key. The planner must not be led to scans by statistics that are missing or
+ * old (a table that was empty a second ago), nor plan again at every call.
+ */
+export const keyedLookups: Readonly<Record<string, string>> = {
+  plan_cache_mode: 'force_generic_plan',
+  enable_seqscan: 'off',
+  enable_hashjoin: 'off',
+  enable_mergejoin: 'off',
+  jit: 'off',
+};
+
 /** The settings of a `pg.Client` or of the clients of a `pg.Pool`. */
 export function clientConfig(connection: ConnectionSettings, session: SessionSettings): pg.ClientConfig {
   return {

@@ -9,7 +9,7 @@ import type { Changes, Facts, Marks, Need, RoomSnapshot } from '../../../actors/
 import type { Log } from '../../../observe/log.js';
 import { StoreError, type Append, type Fence, type Writer } from '../port.js';
 import { plainArray, textArray } from './arrays.js';
-import type { ConnectionSettings } from './connection.js';
+import { keyedLookups, type ConnectionSettings } from './connection.js';
 import { frameValues } from './frame.js';
 import { acquireLease } from './lease.js';
 import { sql } from './queries.js';
@@ -88,6 +88,11 @@ class PostgresWriter implements Writer {
       for (const row of await this.#query<MessageRow>('facts_messages', values))
         ids[row.place - 1]?.to?.messages.push(toMessage(row.message, row.delivered, row.read));
     }
+
+    const sent = needs.flatMap(({ key, need, facts: to }) => (need.need === 'sent' ? [{ ...need, key, to }] : []));
+    (await this.known(sent)).forEach((message, i) => {
+      if (message !== null) sent[i]?.to?.messages.push(message);
+    });
 
     const marks = needs.flatMap(({ key, need, facts: to }) => (need.need === 'marks' ? [{ key, need, to }] : []));
     if (marks.length > 0) {
@@ -178,12 +183,6 @@ function serverSettings(deadlineMs: number): Record<string, string | number> {
     lock_timeout: Math.max(50, Math.floor(deadlineMs * 0.8)),
     idle_in_transaction_session_timeout: idleSessionMs,
     idle_session_timeout: idleSessionMs,
-    // Every statement of a writer looks rows up by key. The planner must not be led to scans by statistics that are missing
-    // or old (a table that was empty a second ago), nor plan again at every call.
-    plan_cache_mode: 'force_generic_plan',
-    enable_seqscan: 'off',
-    enable_hashjoin: 'off',
-    enable_mergejoin: 'off',
-    jit: 'off',
+    ...keyedLookups,
   };
 }

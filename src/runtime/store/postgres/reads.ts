@@ -1,0 +1,155 @@
+/**
+ * The edges' reads, on a bounded pool. Every answer is one statement, so it is one snapshot of the database. A read that finds
+ * its connection dead is tried once more on another; reads change nothing, so that is always right.
+ */
+import pg from 'pg';
+import { isMessageId, type RoomKey } from '../../../actors/protocol/ids.js';
+import type { Message } from '../../../actors/protocol/message.js';
+import type { Log } from '../../../observe/log.js';
+import type { Service } from '../../lifecycle.js';
+import { StoreError, type Located, type Page, type PageQuery, type ReadStore } from '../port.js';
+import { textArray } from './arrays.js';
+import { clientConfig, keyedLookups, type ConnectionSettings } from './connection.js';
+import { toStoreError } from './errors.js';
+import { sql } from './queries.js';
+import { toMessages, type RangeRow } from './rows.js';
+
+export interface ReadStoreOptions {
+  readonly connection: ConnectionSettings;
+  /** Most connections at once. */
+  readonly poolSize: number;
+  /** A read that takes longer is refused and its connection closed, in milliseconds. */
+  readonly deadlineMs: number;
+  readonly log: Log;
+}
+
+/** Reads waiting for a connection, per connection of the pool; over it they are refused at once as `transient`. */
+const waitingPerConnection = 64;
+
+export class PostgresReads implements ReadStore, Service {
+  readonly name = 'store reads';
+  readonly #options: ReadStoreOptions;
+  #pool: pg.Pool | null = null;
+
+  constructor(options: ReadStoreOptions) {
+    this.#options = options;
+  }
+
+  /** Rejects when the database does not answer. */
+  async start(): Promise<void> {
+    if (this.#pool !== null) return;
+    const { connection, poolSize, deadlineMs, log } = this.#options;
+    const server = { statement_timeout: deadlineMs, idle_in_transaction_session_timeout: deadlineMs, ...keyedLookups };
+    this.#pool = new pg.Pool({
+      ...clientConfig(connection, { name: 'message-handling-service reads', server }),
+      max: poolSize,
+      connectionTimeoutMillis: deadlineMs,
+      idleTimeoutMillis: 30_000,
+    });
+    // An idle connection that dies is dropped by the pool; without a listener it would end the process.
+    this.#pool.on('error', (error) => log.warn({ err: error.message }, 'an idle read connection was lost'));
+    try {
+      await this.check();
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
+  }
+
+  async stop(): Promise<void> {
+    const pool = this.#pool;
+    this.#pool = null;
+    await pool?.end();
+  }
+
+  async page(key: RoomKey, query: PageQuery): Promise<Page> {
+    const { from, limit } = query;
+    // A seq or an offset beyond all that can exist names the same page as the largest one, without overflowing a bigint.
+    const anchor = Math.min(from.by === 'offset' ? from.offset : from.seq, Number.MAX_SAFE_INTEGER);
+    const [row] = await this.#query<RangeRow & { last_seq: number; last_version: number }>('page', [key, limit, from.by, anchor]);
+    if (row === undefined) return { messages: [], total: 0, lastVersion: 0 };
+    return { messages: toMessages(row), total: row.last_seq, lastVersion: row.last_version };
+  }
+
+  async unread(key: RoomKey, userId: string): Promise<number> {
+    const [row] = await this.#query<{ unread: number }>('unread', [key, userId]);
+    return row?.unread ?? 0;
+  }
+
+  async locate(ids: readonly string[]): Promise<readonly Located[]> {
+    const wellFormed = ids.filter(isMessageId);
+    if (wellFormed.length === 0) return [];
+    const rows = await this.#query<LocatedRow>('locate', [textArray(wellFormed)]);
+    return rows.map((row) => ({ id: row.id, key: row.room_key, seq: row.seq, senderId: row.sender_id }));
+  }
+
+  async covered(key: RoomKey, userId: string, from: number, upTo: number, limit: number): Promise<readonly Message[]> {
+    const [row] = await this.#query<RangeRow>('covered', [key, userId, from, upTo, limit]);
+    return row === undefined ? [] : toMessages(row);
+  }
+
+  async check(): Promise<void> {
+    const [row] = await this.#attempt<{ read_only: boolean }>('check', []);
+    if (row?.read_only !== false) throw new StoreError('transient', 'The database takes no writes');
+  }
+
+  async #query<Row extends pg.QueryResultRow>(name: string, values: readonly unknown[]): Promise<Row[]> {
+    const { poolSize } = this.#options;
+    if (this.#pool !== null && this.#pool.waitingCount >= poolSize * waitingPerConnection)
+      throw new StoreError('transient', 'Too many reads are waiting');
+    return this.#attempt<Row>(name, values);
+  }
+
+  /** At most two tries, within one deadline. */
+  async #attempt<Row extends pg.QueryResultRow>(name: string, values: readonly unknown[]): Promise<Row[]> {
+    const end = performance.now() + this.#options.deadlineMs;
+    try {
+      return await this.#run<Row>(name, values, end);
+    } catch (error) {
+      if (!(error instanceof DeadConnection) || performance.now() >= end) throw error;
+      return await this.#run<Row>(name, values, end);
+    }
+  }
+
+  async #run<Row extends pg.QueryResultRow>(name: string, values: readonly unknown[], end: number): Promise<Row[]> {
+    if (this.#pool === null) throw new StoreError('lost', 'The store is not open');
+    const client = await this.#pool.connect().catch((error: unknown) => {
+      throw toStoreError(error);
+    });
+    let expired = false;
+    let failure: StoreError | null = null;
+    // With a query under way `release(true)` closes the socket, which fails the query.
+    const timer = setTimeout(
+      () => {
+        expired = true;
+        client.release(true);
+      },
+      Math.max(1, end - performance.now()),
+    );
+    try {
+      const { rows } = await client.query<Row>({ name, text: sql(name), values: [...values] });
+      return rows;
+    } catch (error) {
+      failure = toStoreError(error);
+      if (expired) throw new StoreError('lost', 'The database did not answer in time', { cause: error });
+      throw failure.failure === 'lost' ? new DeadConnection(failure.message, { cause: error }) : failure;
+    } finally {
+      clearTimeout(timer);
+      if (!expired) client.release(failure?.failure === 'lost');
+    }
+  }
+}
+
+/** The connection was dead or died; another one may answer. */
+class DeadConnection extends StoreError {
+  constructor(message: string, options: ErrorOptions) {
+    super('lost', message, options);
+  }
+}
+
+interface LocatedRow {
+  readonly id: string;
+  readonly room_key: string;
+  readonly seq: number;
+  readonly sender_id: string;
+}
