@@ -37,14 +37,9 @@ function loadRow(name: SubjectName, rounds: readonly LoadRound[]): string[] {
   const of = (value: (measured: Measured) => number | null) => median(all.map((measured) => value(measured) ?? NaN));
   const rates = all.map(({ acked, windowMs }) => (acked / windowMs) * 1000);
   const spread = `${figure(Math.min(...rates))}-${figure(Math.max(...rates))}`;
-  const faults = new Set(all.flatMap(({ validation }) => faultsOf(name, validation) ?? []));
-  const disorder = all.reduce((sum, { validation }) => sum + validation.disorder, 0);
+  const faults = new Set(all.flatMap(({ validation }) => faultsOf(validation) ?? []));
   const refused = all.reduce((sum, { validation }) => sum + validation.refused, 0);
-  const verdict = [
-    ...faults,
-    ...(disorder > 0 && name === 'one-insert' ? [`${disorder} out of order`] : []),
-    ...(refused > 0 ? [`${refused} refused`] : []),
-  ].join('; ');
+  const verdict = [...faults, ...(refused > 0 ? [`${refused} refused`] : [])].join('; ');
   return [
     subjectTitles[name],
     figure(of(({ acked, windowMs }) => (acked / windowMs) * 1000)),

@@ -66,14 +66,12 @@ export async function measure(
   }
 }
 
-/**
- * What a server got wrong; null when nothing. Disorder is held against a server only if it promises order, and one INSERT
- * per message does not: two replies of different connections may be read in either order. It is reported all the same.
- */
-export function faultsOf(name: SubjectName, validation: Validation): string | null {
+/** What a server got wrong; null when nothing. A refusal is no fault, it was said: it is reported beside. */
+export function faultsOf(validation: Validation): string | null {
   const { missing, extra, disorder, wrong, unanswered, broken } = validation;
-  const faults = { missing, extra, wrong, unanswered, broken, ...(name !== 'one-insert' && { disorder }) };
-  const found = Object.entries(faults).filter(([, count]) => count !== 0);
+  const found = Object.entries({ missing, extra, disorder, wrong, unanswered, broken }).filter(
+    ([, count]) => count !== 0,
+  );
   return found.length === 0 ? null : found.map(([fault, count]) => `${count} ${fault}`).join(', ');
 }
 

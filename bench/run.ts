@@ -66,7 +66,7 @@ async function runLoadCase(load: LoadCase, options: Options, postgres: Postgres)
         { settings: options.settings, flags },
         `${outFolder}/${load.name}-${i + 1}-${name}.log`,
       );
-      const fault = faultsOf(name, measured.validation);
+      const fault = faultsOf(measured.validation);
       if (fault !== null) faults.push(`${load.name}, round ${i + 1}, ${name}: ${fault}`);
       const rate = Math.round((measured.acked / measured.windowMs) * 1000);
       console.log(
@@ -112,7 +112,7 @@ async function run(options: Options): Promise<void> {
     return;
   }
   mkdirSync(outFolder, { recursive: true });
-  const postgres = await openDatabaseServer();
+  const postgres = await openDatabaseServer(outFolder);
   try {
     console.log(postgres.description);
     for (const load of loadCases) if (options.cases.includes(load.name)) await runLoadCase(load, options, postgres);
@@ -128,8 +128,10 @@ async function run(options: Options): Promise<void> {
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const)
   process.once(signal, () => {
+    // Whatever waits for a child fails now, and the way out drops the database and stops the embedded server.
+    console.error(`${signal}: cleaning up`);
+    process.exitCode = 130;
     killChildren();
-    process.exit(130);
   });
 
 try {
@@ -138,5 +140,5 @@ try {
   else await run(options);
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);
-  process.exitCode = 1;
+  process.exitCode ??= 1;
 }

@@ -166,13 +166,11 @@ export class Member {
     let id = 0;
     for (let byte = buffer[at] ?? 0; byte >= zero && byte <= digit.nine; byte = buffer[(at += 1)] ?? 0)
       id = id * 10 + byte - zero;
-    const accepted = buffer.compare(success, 0, success.length, at, Math.min(end, at + success.length)) === 0;
     if (id === 0) {
-      this.#joining?.(
-        accepted ? null : new Error(`join refused: ${buffer.toString('utf8', start, Math.min(end, start + 300))}`),
-      );
+      this.#onJoined(buffer.toString('utf8', at, end));
       return;
     }
+    const accepted = buffer.compare(success, 0, success.length, at, Math.min(end, at + success.length)) === 0;
     const slot = id % slots;
     const started = this.#started[slot] ?? 0;
     if (started === 0) {
@@ -185,5 +183,10 @@ export class Member {
       this.#tally.answered(performance.now() - started);
     } else this.refused += 1;
     this.onAnswer?.(accepted);
+  }
+
+  #onJoined(answers: string): void {
+    const [answer] = JSON.parse(answers) as [{ readonly success: unknown }];
+    this.#joining?.(answer.success === true ? null : new Error(`join refused: ${answers.slice(0, 300)}`));
   }
 }
