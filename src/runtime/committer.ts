@@ -57,7 +57,7 @@ export class Committer<State, Reply> {
     const outcomes: Outcome[] = [];
     const bursts: Burst[] = [];
     // Batches still to commit, in order: more than one only while a bad command is being found.
-    const open: Batch[] = [{ commands, offset: 0, resent, lookUp: resent, known: null, refused: new Map(), said: new Map() }];
+    const open: Batch[] = [{ commands, offset: 0, resent, lookUp: resent, known: null, refused: new Map() }];
     const giveUpAt = Date.now() + this.#options.replyDeadlineMs;
     for (let batch = open.shift(); batch !== undefined; batch = open.shift()) {
       const result = await this.#settle(batch, giveUpAt);
@@ -87,7 +87,10 @@ export class Committer<State, Reply> {
         metrics.frameRetried(fault);
         if (error instanceof StagingFault) {
           const bad = batch.commands[error.index];
-          log.error({ kind: bad?.kind, command: bad?.id, room: bad?.key, err: error.cause }, 'a command threw and is refused');
+          log.error(
+            { kind: bad?.kind, command: bad?.id, room: bad?.key, err: error.cause },
+            'a command threw and is refused',
+          );
           batch.refused.set(error.index, reject('INTERNAL'));
           continue;
         }
@@ -170,7 +173,10 @@ export class Committer<State, Reply> {
     const sends = batch.commands.flatMap((command) => (command.kind === 'send' ? [command] : []));
     const stored = sends.length === 0 ? [] : await this.#options.ownership.writer.known(sends);
     const byId = new Map(sends.map((send, i) => [send.id, stored[i] ?? null]));
-    batch.known = batch.commands.map((command): Known => ({ stored: byId.get(command.id) ?? null, resent: batch.resent }));
+    batch.known = batch.commands.map((command): Known => ({
+      stored: byId.get(command.id) ?? null,
+      resent: batch.resent,
+    }));
   }
 }
 
@@ -183,16 +189,14 @@ function halves(batch: Batch): Batch[] {
   return [slice(0, middle), slice(middle, batch.commands.length)];
 
   function slice(from: number, to: number): Batch {
-    const inside = <T>(map: ReadonlyMap<number, T>): Map<number, T> =>
-      new Map([...map].filter(([i]) => i >= from && i < to).map(([i, value]) => [i - from, value]));
+    const inside = [...batch.refused].filter(([i]) => i >= from && i < to);
     return {
       commands: batch.commands.slice(from, to),
       offset: batch.offset + from,
       resent: batch.resent,
       lookUp: batch.lookUp,
       known: batch.known?.slice(from, to) ?? null,
-      refused: inside(batch.refused),
-      said: inside(batch.said),
+      refused: new Map(inside.map(([i, rejection]) => [i - from, rejection])),
     };
   }
 }

@@ -7,8 +7,7 @@ import type { Rejection } from '../actors/rejections.js';
 
 /** A committed command's answer, or its refusal. */
 export type Outcome =
-  | { readonly ok: true; readonly answer: Answer }
-  | { readonly ok: false; readonly rejection: Rejection };
+  { readonly ok: true; readonly answer: Answer } | { readonly ok: false; readonly rejection: Rejection };
 
 /** A broadcast and its place: `at` is the index of its command within the frame. */
 export interface PlacedBroadcast extends Broadcast {

@@ -106,11 +106,17 @@ export class Lane {
     const deaths = lost.deaths + 1;
     const { shard } = this;
     if (deaths >= 2 && lost.envelopes.length > 1) {
-      this.#options.log.warn({ shard, commands: lost.envelopes.length }, 'a frame was in flight at two deaths: sent singly');
+      this.#options.log.warn(
+        { shard, commands: lost.envelopes.length },
+        'a frame was in flight at two deaths: sent singly',
+      );
       this.#first.unshift(...lost.envelopes.map((envelope) => ({ envelopes: [envelope], resent: true, deaths: 0 })));
     } else if (deaths >= 2) {
       const [only] = lost.envelopes;
-      this.#options.log.error({ shard, command: only?.command.id, kind: only?.command.kind }, 'a command ended its worker twice and is dropped');
+      this.#options.log.error(
+        { shard, command: only?.command.id, kind: only?.command.kind },
+        'a command ended its worker twice and is dropped',
+      );
       if (only !== undefined) refuse(only, 'UNAVAILABLE');
     } else this.#first.unshift({ envelopes: lost.envelopes, resent: true, deaths });
   }

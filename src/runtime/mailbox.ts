@@ -63,7 +63,11 @@ export class Mailbox {
   /** Takes out what is past its deadline; none of it was ever handed to a worker. */
   expire(now: number): Envelope[] {
     const expired: Envelope[] = [];
-    for (let next = this.#queue[this.#head]; next !== undefined && next.deadline <= now; next = this.#queue[this.#head]) {
+    for (
+      let next = this.#queue[this.#head];
+      next !== undefined && next.deadline <= now;
+      next = this.#queue[this.#head]
+    ) {
       this.#queue[this.#head++] = undefined;
       expired.push(next);
     }

@@ -63,7 +63,10 @@ export class Ownership {
   lose(): void {
     if (!this.held) return;
     this.#epochs = new Map();
-    this.#options.log.warn({ partitions: this.#options.partitions.length }, 'the partitions are lost, taking them again');
+    this.#options.log.warn(
+      { partitions: this.#options.partitions.length },
+      'the partitions are lost, taking them again',
+    );
     this.#options.onChange(false);
   }
 

@@ -121,10 +121,15 @@ export class RoomRuntime implements Rooms, Service {
     this.#accepting = false;
   }
 
+  /** Resolves once everything accepted so far is answered. */
+  async drained(): Promise<void> {
+    await Promise.all(this.#lanes.map((lane) => lane.drained()));
+  }
+
   async stop(): Promise<void> {
     this.#accepting = false;
     if (this.#pool === null) return;
-    await Promise.all(this.#lanes.map((lane) => lane.drained()));
+    await this.drained();
     await Promise.all(this.#hosts.map((host) => host.stop()));
     for (const timer of this.#timers) clearInterval(timer);
     this.#timers = [];
@@ -196,7 +201,9 @@ export class RoomRuntime implements Rooms, Service {
     if (this.#edge === null) return;
     this.#edge.onBursts(reply.bursts);
     if (reply.evicted.length > 0)
-      lane.announce(reply.evicted.map((key) => this.#edge?.announce(key) ?? null).filter((command) => command !== null));
+      lane.announce(
+        reply.evicted.map((key) => this.#edge?.announce(key) ?? null).filter((command) => command !== null),
+      );
   }
 
   #announcements(lane: Lane): AnnounceCommand[] {

@@ -24,11 +24,6 @@ export interface Batch {
   known: readonly (Known | null)[] | null;
   /** Commands that are refused whatever the actor says, by index: they threw. */
   readonly refused: Map<number, Rejection>;
-  /**
-   * Ephemeral broadcasts of attempts that did not commit, by index. Occupants and typing survive a failed attempt, so
-   * deciding again finds nothing new to say; without this the others would never hear that somebody came.
-   */
-  readonly said: Map<number, readonly Broadcast[]>;
 }
 
 export interface Staged {
@@ -84,23 +79,16 @@ export function stage<State, Reply>(
     const decision = behaviour.decide(before, command, now, batch.known?.[index] ?? null);
     if (!decision.ok) {
       outcomes.push(decision);
-      return batch.said.get(index) ?? none;
+      return none;
     }
     if (decision.events.length > 0)
       builder.touch(command.key, cell.partition, behaviour.lastSeq(before), behaviour.lastVersion(before));
     const broadcasts: Broadcast[] = [];
-    let ephemeral: Broadcast[] | null = null;
     for (const event of decision.events) {
       cell.state = behaviour.evolve(cell.state, event);
       builder.add(command.key, event);
-      for (const broadcast of behaviour.broadcasts(cell.state, event)) {
-        broadcasts.push(broadcast);
-        if (!event.durable) (ephemeral ??= []).push(broadcast);
-      }
+      broadcasts.push(...behaviour.broadcasts(cell.state, event));
     }
-    const earlier = batch.said.get(index);
-    if (ephemeral !== null) batch.said.set(index, ephemeral);
-    else if (earlier !== undefined) broadcasts.push(...earlier);
     outcomes.push({ ok: true, answer: behaviour.encodeReply(cell.state, decision.reply) });
     return broadcasts;
   }

@@ -82,7 +82,10 @@ export class WorkerHost {
       this.#suspect = true;
       return;
     }
-    this.#options.log.error({ worker: this.#options.worker, silentMs: Math.round(silent) }, 'the worker is stuck and is ended');
+    this.#options.log.error(
+      { worker: this.#options.worker, silentMs: Math.round(silent) },
+      'the worker is stuck and is ended',
+    );
     this.#abort?.abort();
   }
 

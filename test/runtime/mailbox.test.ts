@@ -11,7 +11,11 @@ const ids = (envelopes: readonly Envelope[]): string[] => envelopes.map(({ comma
 test('commands leave in the order they came, each exactly once, and never more than the bounds allow', (t) => {
   const step = fc.oneof(
     fc.record({ do: fc.constant('offer' as const), bytes: fc.integer({ min: 1, max: 10 }) }),
-    fc.record({ do: fc.constant('take' as const), commands: fc.integer({ min: 1, max: 5 }), bytes: fc.integer({ min: 1, max: 20 }) }),
+    fc.record({
+      do: fc.constant('take' as const),
+      commands: fc.integer({ min: 1, max: 5 }),
+      bytes: fc.integer({ min: 1, max: 20 }),
+    }),
   );
   fc.assert(
     fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
@@ -31,7 +35,8 @@ test('commands leave in the order they came, each exactly once, and never more t
           const expected: Envelope[] = [];
           let bytes = 0;
           for (const waiting of model) {
-            if (expected.length === action.commands || (expected.length > 0 && bytes + waiting.bytes > action.bytes)) break;
+            if (expected.length === action.commands || (expected.length > 0 && bytes + waiting.bytes > action.bytes))
+              break;
             bytes += waiting.bytes;
             expected.push(waiting);
           }
@@ -60,7 +65,12 @@ test('law 9: over its high mark a mailbox refuses until it is below its low mark
 
 test('what waited past its deadline leaves from the front only', (t) => {
   const mailbox = new Mailbox({ highMark: 10, lowMark: 5 });
-  for (const [id, deadline] of [[1, 10], [2, 20], [3, 30]] as const) mailbox.offer(envelope(id, 1, deadline));
+  for (const [id, deadline] of [
+    [1, 10],
+    [2, 20],
+    [3, 30],
+  ] as const)
+    mailbox.offer(envelope(id, 1, deadline));
   t.deepEqual(ids(mailbox.expire(20)), ['1', '2']);
   t.deepEqual(ids(mailbox.take(10, 100)), ['3']);
 });

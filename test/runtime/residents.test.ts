@@ -35,7 +35,9 @@ function setUp(max = 100) {
     read: (keys): Promise<RoomSnapshot[]> => {
       reads.push([...keys]);
       if (failing) return Promise.reject(new Error('away'));
-      return Promise.resolve(keys.map((key) => ({ key, lastSeq: reads.length, lastVersion: reads.length, recent: [] })));
+      return Promise.resolve(
+        keys.map((key) => ({ key, lastSeq: reads.length, lastVersion: reads.length, recent: [] })),
+      );
     },
   });
   return { residents, reads, fail: (value: boolean) => (failing = value) };
@@ -67,7 +69,10 @@ test('law 6: no durable state outlives the connection under which it was read', 
   await residents.activate(['a', 'b'], 0);
   residents.invalidateAll();
   await residents.activate(['a', 'b'], 1);
-  t.deepEqual(reads, [['a', 'b'], ['a', 'b']]);
+  t.deepEqual(reads, [
+    ['a', 'b'],
+    ['a', 'b'],
+  ]);
 });
 
 test('a failed read leaves no half-made room behind, and forgets no occupant', async (t) => {
@@ -91,7 +96,10 @@ test('empty rooms leave after the idle time, occupied and used ones stay', async
   occupied.occupants = 1;
   await residents.activate(['used'], 60);
   residents.evictIdle(120);
-  t.deepEqual([...'idle occupied used'.split(' ')].map((key) => residents.peek(key) !== null), [false, true, true]);
+  t.deepEqual(
+    [...'idle occupied used'.split(' ')].map((key) => residents.peek(key) !== null),
+    [false, true, true],
+  );
   t.is(residents.evictions, 1);
 });
 
