@@ -1,5 +1,5 @@
 /** What lies behind a room's memory: which of it a command needs from the store, and keeping it for the frame. */
-import type { Command } from './protocol/commands.js';
+import type { Command, SendCommand } from './protocol/commands.js';
 import { isMessageId } from './protocol/ids.js';
 import type { ActorLimits } from './protocol/limits.js';
 import type { Message } from './protocol/message.js';
@@ -15,7 +15,7 @@ export function needs(state: RoomState, command: Command, limits: ActorLimits): 
   if (state.lastSeq === 0) return nothing;
   switch (command.kind) {
     case 'send':
-      return command.replyTo === null ? nothing : needMessage(state, command.replyTo);
+      return command.replyTo === null ? nothing : needsOfReply(state, command, command.replyTo);
     case 'edit':
     case 'delete':
       return needMessage(state, command.messageId);
@@ -55,6 +55,17 @@ function needMessage(state: RoomState, given: string): readonly Need[] {
   if (!isMessageId(given)) return nothing;
   const id = canonicalId(given);
   return find(state, id) === null ? [{ need: 'message', id }] : nothing;
+}
+
+/**
+ * A retry must get its original's answer even when the message replied to was deleted since, so a reply is refused only
+ * when there is no original: other sends learn of theirs when they are inserted, this one is never inserted.
+ */
+function needsOfReply(state: RoomState, { id, senderId, clientMsgId }: SendCommand, replyTo: string): readonly Need[] {
+  const target = find(state, canonicalId(replyTo));
+  if (target !== null && target.deletedAt === null) return nothing;
+  const message = target === null ? needMessage(state, replyTo) : nothing;
+  return clientMsgId === null ? message : [...message, { need: 'sent', id, senderId, clientMsgId }];
 }
 
 function behindRing(state: RoomState, given: readonly string[]): string[] {

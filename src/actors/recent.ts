@@ -25,7 +25,7 @@ export function append(state: RoomState, message: Message): void {
   state.text = null;
   state.lastSeq = message.seq;
   if (state.sent !== null) note(state.sent, message);
-  else if (state.recent.length - state.settled === indexFrom) {
+  else if (state.recent.length - state.settledLength === indexFrom) {
     state.sent = new Map();
     for (const each of state.recent) note(state.sent, each);
   }
@@ -50,6 +50,14 @@ export function findSent(state: RoomState, senderId: string, clientMsgId: string
     const message = recent[i];
     if (message !== undefined && message.clientMsgId === clientMsgId && message.senderId === senderId) return message;
   }
+  return null;
+}
+
+/** The same among the frame's guests, which are searched only where the store was asked for it. */
+export function findSentGuest(state: RoomState, senderId: string, clientMsgId: string): Message | null {
+  if (state.frame !== null)
+    for (const guest of state.frame.guests.values())
+      if (guest.clientMsgId === clientMsgId && guest.senderId === senderId) return guest;
   return null;
 }
 
@@ -96,5 +104,4 @@ export function trim(state: RoomState, limits: ActorLimits): void {
       state.bytes -= weight(message);
       if (message.version > state.floor) state.floor = message.version;
     }
-  state.settled = state.recent.length;
 }

@@ -4,7 +4,7 @@ import type { Known } from './protocol/decision.js';
 import type { MessageEvent, RoomEvent } from './protocol/events.js';
 import type { Message } from './protocol/message.js';
 import { canonicalId } from './facts.js';
-import { append, find, findSent, firstSeq, replace } from './recent.js';
+import { append, find, findSent, findSentGuest, firstSeq, replace } from './recent.js';
 import { answer, refuse, type RoomDecision } from './reply.js';
 import type { RoomState } from './state.js';
 import { stopOf } from './typing.js';
@@ -23,8 +23,13 @@ export function decideSend(state: RoomState, command: SendCommand, now: number, 
   const replyTo = command.replyTo === null ? null : canonicalId(command.replyTo);
   if (replyTo !== null) {
     const target = find(state, replyTo);
-    if (target === null || target.deletedAt !== null)
-      return refuse('NOT_FOUND', 'The message replied to does not exist');
+    if (target === null || target.deletedAt !== null) {
+      const guest = clientMsgId === null ? null : findSentGuest(state, senderId, clientMsgId);
+      if (guest !== null) return answer({ kind: 'message', message: guest });
+      // Deleted within this frame, so concurrently: the store was not asked whether this is a retry, but will tell.
+      const concurrent = target !== null && target.version > state.settledVersion && clientMsgId !== null;
+      if (!concurrent) return refuse('NOT_FOUND', 'The message replied to does not exist');
+    }
   }
   const newest = state.recent[state.recent.length - 1];
   const message: Message = {

@@ -18,7 +18,8 @@ export interface Watermarks {
 
 /** A user whose typing the others have been told of, and not yet its end. Times in ms since 1970. */
 export interface Typing {
-  readonly startedAt: number;
+  /** Counts up with every start, since the clock may step back. */
+  readonly order: number;
   readonly until: number;
   readonly announcedAt: number;
 }
@@ -43,8 +44,9 @@ export interface RoomState {
   recent: Message[];
   /** Sum of their weights. */
   bytes: number;
-  /** How many there were when the frame began. */
-  settled: number;
+  /** How many there were, and the room's version, when the frame began. */
+  settledLength: number;
+  settledVersion: number;
   /** The JSON array of them that joins send; null once any of them changed. */
   text: string | null;
   /** Least recently changed first; bounded by `marksKept`. A user not in it has marks in the store, or none. */
@@ -76,7 +78,8 @@ export function activate(snapshot: RoomSnapshot, limits: ActorLimits): RoomState
     floor: catchUpFloor(lastVersion, recent),
     recent,
     bytes,
-    settled: 0,
+    settledLength: 0,
+    settledVersion: lastVersion,
     text: null,
     marks: null,
     occupants: null,
@@ -86,6 +89,7 @@ export function activate(snapshot: RoomSnapshot, limits: ActorLimits): RoomState
     sent: null,
   };
   trim(state, limits);
+  state.settledLength = state.recent.length;
   return state;
 }
 
@@ -108,6 +112,8 @@ export function settle(state: RoomState, limits: ActorLimits): void {
   state.undo = null;
   state.sent = null;
   trim(state, limits);
+  state.settledLength = state.recent.length;
+  state.settledVersion = state.lastVersion;
   const { marks } = state;
   if (marks !== null && marks.size > limits.marksKept)
     for (const userId of marks.keys()) {

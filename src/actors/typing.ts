@@ -37,7 +37,7 @@ export function decideTick(state: RoomState, now: number, limits: ActorLimits): 
 /** Users who are typing now, the first to start first. */
 export function decideTypingUsers(state: RoomState, now: number, limits: ActorLimits): RoomDecision {
   const typing = [...(state.typing ?? [])].filter(([, entry]) => !ended(entry, now, limits));
-  typing.sort(([, a], [, b]) => a.startedAt - b.startedAt);
+  typing.sort(([, a], [, b]) => a.order - b.order);
   return answer({ kind: 'typing_users', userIds: typing.map(([userId]) => userId) });
 }
 
@@ -68,10 +68,16 @@ export function evolveTyping(state: RoomState, event: TypingEvent): void {
   }
   const before = state.typing?.get(event.userId);
   setTyping(state, event.userId, {
-    startedAt: before?.startedAt ?? event.at,
+    order: before?.order ?? nextOrder(state),
     until: event.until,
     announcedAt: before === undefined || event.announced ? event.at : before.announcedAt,
   });
+}
+
+function nextOrder(state: RoomState): number {
+  let last = 0;
+  if (state.typing !== null) for (const { order } of state.typing.values()) if (order > last) last = order;
+  return last + 1;
 }
 
 /** When the next typing ends (ms since 1970); null while nobody types. */

@@ -14,6 +14,8 @@ export interface RoomSnapshot {
 /** Something a command needs that is not in the actor's memory. The shard reads all needs of a frame in one go. */
 export type Need =
   | { readonly need: 'message'; readonly id: string }
+  /** The message that a sender sent under a client message id (or that has this id); it comes among the messages. */
+  | { readonly need: 'sent'; readonly id: string; readonly senderId: string; readonly clientMsgId: string }
   /** The user's watermarks, and how many of others' undeleted messages lie past `read` and below seq `below`. */
   | { readonly need: 'marks'; readonly userId: string; readonly below: number }
   /** Every message whose version is above `since`; null in the answer when there are more than `limit`. */
