@@ -116,16 +116,23 @@ export const rules: readonly Rule[] = [
   mayImport('src/cli/', [...common, 'src/cli/'], 'Helpers of the command line start nothing of the service'),
   mayImport(
     'src/main.ts',
-    [...common, 'src/runtime/', 'src/edge/', 'src/http/', 'src/ws/', 'src/cli/'],
-    'Main composes services; actors are the workers’ business',
+    [...common, 'src/service.ts', 'src/runtime/', 'src/cli/'],
+    'Main is the process: settings, signals, exit; what is served is put together in src/service.ts',
+  ),
+  mayImport(
+    'src/service.ts',
+    [...common, 'src/runtime/', 'src/edge/', 'src/http/', 'src/ws/'],
+    'The service is put together from what serves; actors are the workers’ business',
   ),
   {
-    name: 'nothing imports main, test or bench',
-    reason: 'src/main.ts is the composition root: it knows everybody, so nobody may know it',
+    name: 'nothing below imports main, service, test or bench',
+    reason: 'src/main.ts and src/service.ts put everything together: they know everybody, so nobody may know them',
     check: (file) =>
       file.imports
-        .filter((specifier) => /^(src\/main\.ts|test\/|bench\/)/.test(target(file, specifier)))
-        .map((specifier) => `${file.path} imports ${specifier}`),
+        .map((specifier) => target(file, specifier))
+        .filter((door) => /^(src\/(main|service)\.ts|test\/|bench\/)/.test(door))
+        .filter((door) => !(file.path === 'src/main.ts' && door === 'src/service.ts'))
+        .map((door) => `${file.path} imports ${door}`),
   },
   only(
     ['src/config.ts'],
