@@ -159,7 +159,10 @@ export class Authentication {
           session.timer = this.#expiry(session, expiresAt);
           return;
         }
-        this.#parts.log.info({ socketId: session.id, userId: session.identity?.userId }, 'token of a live socket expired');
+        this.#parts.log.info(
+          { socketId: session.id, userId: session.identity?.userId },
+          'token of a live socket expired',
+        );
         session.error(reject('TOKEN_EXPIRED'), null);
         session.disconnect();
       },

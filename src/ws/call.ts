@@ -19,7 +19,14 @@ export class Call {
   readonly #metrics: EdgeMetrics;
   #answered = false;
 
-  constructor(session: Session, caller: Identity, event: string, input: object, ack: number | null, metrics: EdgeMetrics) {
+  constructor(
+    session: Session,
+    caller: Identity,
+    event: string,
+    input: object,
+    ack: number | null,
+    metrics: EdgeMetrics,
+  ) {
     this.session = session;
     this.caller = caller;
     this.event = event;

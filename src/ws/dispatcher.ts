@@ -88,7 +88,10 @@ export class Dispatcher {
   #run(handler: Handler, session: Session, caller: Identity, event: string, input: object, ack: number | null): void {
     const call = new Call(session, caller, event, input, ack, this.#parts.metrics);
     const failed = (error: unknown): void => {
-      this.#parts.log.error({ err: error, socketId: session.id, userId: caller.userId, event }, 'handling an event threw');
+      this.#parts.log.error(
+        { err: error, socketId: session.id, userId: caller.userId, event },
+        'handling an event threw',
+      );
       call.fail();
     };
     try {
@@ -100,7 +103,11 @@ export class Dispatcher {
   }
 }
 
-function handlers({ chat, hub, roomsPerSocket }: DispatcherParts): Record<Exclude<keyof ClientToServer, 'authenticate'>, Handler> {
+function handlers({
+  chat,
+  hub,
+  roomsPerSocket,
+}: DispatcherParts): Record<Exclude<keyof ClientToServer, 'authenticate'>, Handler> {
   return {
     join_room: (call) => {
       joinRoom(call, chat, hub, roomsPerSocket);

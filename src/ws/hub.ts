@@ -204,7 +204,10 @@ export class Hub implements EdgeListener {
   #gap(key: RoomKey, version: number, next: PlacedBroadcast): PlacedBroadcast {
     const roomId = roomIdOf(key);
     this.#metrics.gaps += 1;
-    this.#log.error({ roomId, delivered: version, next: next.version }, 'hole in the stream of a room announced to its sockets');
+    this.#log.error(
+      { roomId, delivered: version, next: next.version },
+      'hole in the stream of a room announced to its sockets',
+    );
     const body = JSON.stringify({ roomId, version: next.version, reason: 'gap' });
     return { packet: `["resync_required",${body}]`, version: next.version, except: null, at: next.at };
   }

@@ -25,9 +25,12 @@ function frameSocketOf(transport: object): FrameSocket | null {
 }
 
 function isFrameSocket(value: unknown): value is FrameSocket {
-  if (typeof value !== 'object' || value === null || !('_sender' in value) || !('bufferedAmount' in value)) return false;
+  if (typeof value !== 'object' || value === null || !('_sender' in value) || !('bufferedAmount' in value))
+    return false;
   const sender = value._sender;
-  return typeof sender === 'object' && sender !== null && 'sendFrame' in sender && typeof sender.sendFrame === 'function';
+  return (
+    typeof sender === 'object' && sender !== null && 'sendFrame' in sender && typeof sender.sendFrame === 'function'
+  );
 }
 
 interface Buffering {

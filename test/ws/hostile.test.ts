@@ -1,0 +1,123 @@
+/** Packets of any shape: each is answered or ends its own connection; nobody else notices. */
+import test from 'ava';
+import { WebSocket } from 'ws';
+import { ask, rawText, world } from './support/world.js';
+
+const isError = (text: string): boolean => text.startsWith('42["error"');
+
+test('malformed events are each answered with an error, and the connection lives on', async (t) => {
+  const { raw } = await world(t);
+  const ws = await raw('mallory');
+  const hostile = [
+    '42["send_message"]',
+    '42["send_message",{"room_id":"r","content":"x"},{"extra":1}]',
+    '42["send_message",[]]',
+    '42["send_message",7]',
+    '42["send_message","text"]',
+    '42["send_message",null]',
+    '42["send_message",null,{"room_id":"r"}]',
+    '42["no_such_event",{}]',
+    '42["__proto__",{}]',
+    '42["constructor",{}]',
+    '42["hasOwnProperty",{}]',
+    '42[7,{}]',
+    '42',
+    '42[""]',
+    `42["${'n'.repeat(60_000)}",{}]`,
+    `42["send_message",${'['.repeat(30_000)}${']'.repeat(30_000)}]`,
+    '42["authenticate"]',
+    '42["\\ud800",{}]',
+  ];
+  for (const packet of hostile) {
+    const answer = rawText(ws, isError);
+    ws.send(packet);
+    const text = await answer;
+    t.regex(text, /"code":"VALIDATION"/, packet.slice(0, 60));
+    t.true(text.length < 500);
+  }
+  const page = rawText(ws, (text) => text.startsWith('4377['));
+  ws.send('4277["get_messages",{}]');
+  t.regex(await page, /^4377\[\{"success":true/);
+});
+
+test('binary attachments are refused wherever they hide', async (t) => {
+  const { raw } = await world(t);
+  const ws = await raw('mallory');
+  for (const place of [
+    '{"_placeholder":true,"num":0}',
+    '{"content":{"_placeholder":true,"num":0}}',
+    '{"metadata":{"a":[{"b":{"_placeholder":true,"num":0}}]}}',
+  ]) {
+    const answer = rawText(ws, isError);
+    ws.send(`451-["send_message",${place}]`);
+    ws.send(Buffer.from('attachment'));
+    t.regex(await answer, /"code":"VALIDATION"/);
+  }
+});
+
+test('acknowledgement ids of any size are answered or ignored, ten thousand at once are bounded', async (t) => {
+  const { raw, chat } = await world(t, { ackBacklog: 100, socketBufferBytes: 4_194_304 });
+  const ws = await raw('mallory');
+  for (const id of ['9'.repeat(400), '1 2', '99999999999999999999']) {
+    const answer = rawText(ws, isError);
+    ws.send(`42${id}["send_message",{}]`);
+    t.regex(await answer, /"code":"VALIDATION"/);
+  }
+  let overloaded = 0;
+  const counted = new Promise<void>((resolve) => {
+    ws.on('message', (data: Buffer) => {
+      if (data.toString().includes('"code":"OVERLOADED"')) overloaded += 1;
+      if (overloaded === 9_900) resolve();
+    });
+  });
+  for (let id = 0; id < 10_000; id += 1) ws.send(`42${id}["send_message",{"room_id":"r","content":"x"}]`);
+  await counted;
+  t.is(chat.waiting, 100);
+  const last = rawText(ws, (text) => text.startsWith('4399['));
+  chat.commit();
+  t.regex(await last, /^4399\[\{"success":true/);
+});
+
+test('packets that cannot be parsed are told so and end their own connection only', async (t) => {
+  const { raw, client } = await world(t);
+  const other = await client('alice');
+  for (const packet of ['42{', '4x', '42["send_message",{]', '49["x"]', '451000000-["x"]', '42["disconnect"]']) {
+    const ws = await raw('mallory');
+    const told = rawText(ws, isError);
+    const closed = new Promise((resolve) => ws.once('close', resolve));
+    ws.send(packet);
+    t.regex(await told, /"code":"MALFORMED"/, packet);
+    await closed;
+  }
+  for (const packet of ['x'.repeat(70_000), '9', '', '41', '40', '40/admin,', '44{"message":"x"}']) {
+    const ws = await raw('mallory');
+    const over = new Promise((resolve) => ws.once('close', resolve));
+    ws.on('error', () => undefined);
+    ws.send(packet);
+    if (packet === '40/admin,') ws.close();
+    if (packet === '41') ws.close();
+    await over;
+  }
+  t.like(await ask(other, 'get_messages', {}), { success: true });
+});
+
+test('garbage before and instead of a handshake harms nothing', async (t) => {
+  const { client, port, url } = await world(t, { authTimeoutMs: 200 });
+  for (const packet of ['42["send_message",{}]', '40[]', '40"x"', '40{"token":{"toString":1}}', '5', '1']) {
+    const ws = new WebSocket(`ws://127.0.0.1:${port}/socket.io/?EIO=4&transport=websocket`);
+    ws.on('error', () => undefined);
+    const closed = new Promise((resolve) => ws.once('close', resolve));
+    await new Promise((resolve) => ws.once('open', resolve));
+    ws.send(packet);
+    await closed;
+  }
+  for (const query of [
+    '',
+    '?EIO=3&transport=polling',
+    '?EIO=4&transport=__proto__',
+    '?EIO=4&transport=polling&sid=__proto__',
+  ]) {
+    t.is((await fetch(`${url}/socket.io/${query}`)).status, 400);
+  }
+  t.like(await ask(await client('alice'), 'get_messages', {}), { success: true });
+});
