@@ -1,0 +1,243 @@
+import test from 'ava';
+import fc from 'fast-check';
+import { pino } from 'pino';
+import type { Command, SendCommand } from '../../src/actors/protocol/commands.js';
+import type { Message } from '../../src/actors/protocol/message.js';
+import { roomBehaviour } from '../../src/actors/room.js';
+import { Committer } from '../../src/runtime/committer.js';
+import { Ownership } from '../../src/runtime/ownership.js';
+import { Residents } from '../../src/runtime/residents.js';
+import { type WriteFailure } from '../../src/runtime/store/port.js';
+import { MemoryWriter, type Mishap } from './memory-writer.js';
+
+const log = pino({ level: 'silent' });
+
+function setUp(recentMessages = 3) {
+  const writer = new MemoryWriter();
+  const retries: string[] = [];
+  const behaviour = roomBehaviour({
+    recentMessages,
+    recentBytes: 100_000,
+    typingTtlMs: 5_000,
+    typingQuietMs: 2_000,
+    typingUsers: 10,
+    marksKept: 2,
+    catchUpMessages: 100,
+  });
+  const residents = new Residents(behaviour, {
+    max: 1_000,
+    idleTtlMs: 1_000,
+    partitionOf: () => 7,
+    read: (keys) => writer.snapshots(keys, recentMessages),
+  });
+  const held: boolean[] = [];
+  const ownership = new Ownership({ writer, partitions: [7], onChange: (now) => held.push(now), log });
+  const metrics = { frameCommitted: () => undefined, frameRetried: (reason: string) => void retries.push(reason) };
+  const committer = new Committer({ behaviour, residents, ownership, replyDeadlineMs: 200, metrics, log });
+  return { writer, committer, retries, held };
+}
+
+let ids = 0;
+function send(content: string, clientMsgId: string | null = null, key = 'room'): SendCommand {
+  const id = `00000000-0000-7000-8000-${String(++ids).padStart(12, '0')}`;
+  return {
+    kind: 'send',
+    id,
+    key,
+    content,
+    clientMsgId,
+    senderId: 'ann',
+    senderName: 'Ann',
+    senderDisplayName: null,
+    receiverId: null,
+    messageType: 'text',
+    replyTo: null,
+    metadata: null,
+  };
+}
+
+type Committed = Awaited<ReturnType<ReturnType<typeof setUp>['committer']['commit']>>;
+
+const codes = ({ outcomes }: Committed): string[] =>
+  outcomes.map((outcome) => (outcome.ok ? 'ok' : outcome.rejection.code));
+const packets = ({ bursts }: Committed): string[] => bursts.flatMap(({ events }) => events.map(({ packet }) => packet));
+const versions = ({ bursts }: Committed): (number | null)[] =>
+  bursts.flatMap(({ events }) => events.map(({ version }) => version));
+
+test('law 1: nothing is answered or broadcast before the commit', async (t) => {
+  const { writer, committer } = setUp();
+  const gate = writer.hold();
+  let answered = false;
+  const committing = committer.commit([send('hello')], false).then((result) => {
+    answered = true;
+    return result;
+  });
+  await gate.reached;
+  t.false(answered);
+  t.is(writer.messages.length, 0);
+  gate.open();
+  t.deepEqual(codes(await committing), ['ok']);
+  t.is(writer.messages.length, 1);
+});
+
+test('law 7: one bad command is refused alone, its neighbours commit in order', async (t) => {
+  const { writer, committer } = setUp();
+  const commands = ['a', 'b', MemoryWriter.poison, 'c', 'd'].map((content) => send(content));
+  const result = await committer.commit(commands, false);
+  t.deepEqual(codes(result), ['ok', 'ok', 'UNPROCESSABLE', 'ok', 'ok']);
+  t.deepEqual(
+    writer.messages.map(({ content, seq }) => `${seq}${content}`),
+    ['1a', '2b', '3c', '4d'],
+  );
+  t.deepEqual(versions(result), [1, 2, 3, 4]);
+  t.deepEqual(
+    result.bursts.flatMap(({ events }) => events.map(({ at }) => at)),
+    [0, 1, 3, 4],
+  );
+});
+
+test('a command that throws is refused alone and changes nothing', async (t) => {
+  const { writer, committer, retries } = setUp();
+  // A kind that no edge can make; the actor has no answer to it.
+  const broken = Object.assign(send('x'), { kind: 'unheard-of' });
+  const result = await committer.commit([send('a'), broken, send('b')], false);
+  t.deepEqual(codes(result), ['ok', 'INTERNAL', 'ok']);
+  t.deepEqual(retries, ['threw']);
+  t.deepEqual(
+    writer.messages.map(({ content }) => content),
+    ['a', 'b'],
+  );
+});
+
+test('law 3: a retry far behind the ring gets the original answer and is not told again', async (t) => {
+  const { writer, committer } = setUp();
+  const first = await committer.commit([send('original', 'k')], false);
+  for (let i = 0; i < 10; i++) await committer.commit([send(`later ${i}`)], false);
+  const again = await committer.commit([send('fresh'), send('changed by the client', 'k')], false);
+  t.deepEqual(codes(again), ['ok', 'ok']);
+  t.deepEqual(again.outcomes[1], first.outcomes[0]);
+  t.is(packets(again).length, 1);
+  t.is(writer.messages.length, 12);
+  t.deepEqual(
+    writer.messages.map(({ seq }) => seq),
+    Array.from({ length: 12 }, (_, i) => i + 1),
+  );
+});
+
+for (const [failure, applied] of [
+  ['lost', true],
+  ['lost', false],
+  ['fenced', false],
+  ['stale', false],
+  ['transient', false],
+] as const)
+  test(`laws 2-4: a frame that fails as ${failure} (${applied ? '' : 'not '}applied) is told exactly once`, async (t) => {
+    const { writer, committer, held } = setUp();
+    await committer.commit([send('before')], false);
+    writer.mishaps.push({ failure, applied });
+    const join: Command = { kind: 'join', id: 'j', key: 'room', userId: 'bob', socketId: 's', since: null };
+    const result = await committer.commit([send('one'), join, send('two')], false);
+    t.deepEqual(codes(result), ['ok', 'ok', 'ok']);
+    t.deepEqual(
+      writer.messages.map(({ content, seq }) => `${seq}${content}`),
+      ['1before', '2one', '3two'],
+    );
+    t.deepEqual(versions(result), [2, null, 3]);
+    t.true(packets(result)[1]?.includes('user_joined'));
+    t.deepEqual(held, failure === 'lost' || failure === 'fenced' ? [true, false, true] : [true]);
+  });
+
+test('laws 3, 4: a frame of a dead worker that had committed is answered and broadcast by the next one', async (t) => {
+  const { writer, committer } = setUp();
+  const frame = [send('one'), send('two')];
+  await committer.commit(frame, false);
+  const next = setUp();
+  next.writer.take(writer);
+  const result = await next.committer.commit(frame, true);
+  t.deepEqual(codes(result), ['ok', 'ok']);
+  t.deepEqual(versions(result), [1, 2]);
+  t.is(next.writer.messages.length, 2);
+});
+
+test('a store that stays away without writing ends in a retryable refusal, and nobody is left in the room', async (t) => {
+  const { writer, committer } = setUp();
+  const join: Command = { kind: 'join', id: 'j', key: 'room', userId: 'bob', socketId: 's', since: null };
+  writer.always = 'transient';
+  t.deepEqual(codes(await committer.commit([join, send('a')], false)), ['UNAVAILABLE', 'UNAVAILABLE']);
+  writer.always = null;
+  const again = await committer.commit([join], false);
+  t.is(packets(again).length, 1, 'bob joins for the first time');
+});
+
+test('laws 1-5: whatever goes wrong, every acked message is stored once, gapless, and told once in order', async (t) => {
+  const failure = fc.constantFrom<WriteFailure>('lost', 'fenced', 'stale', 'transient');
+  const mishap: fc.Arbitrary<Mishap | null> = fc.option(fc.record({ failure, applied: fc.boolean() }), { freq: 2 });
+  const command = fc.oneof(
+    fc.record({
+      do: fc.constant('send' as const),
+      room: fc.constantFrom('r1', 'r2'),
+      client: fc.constantFrom(null, 'a', 'b', 'c'),
+    }),
+    fc.record({
+      do: fc.constantFrom('edit' as const, 'delete' as const),
+      room: fc.constantFrom('r1', 'r2'),
+      pick: fc.nat(),
+    }),
+    fc.record({ do: fc.constant('poison' as const), room: fc.constantFrom('r1', 'r2') }),
+  );
+  const frames = fc.array(fc.record({ commands: fc.array(command, { minLength: 1, maxLength: 6 }), mishap }), {
+    maxLength: 12,
+  });
+  await fc.assert(
+    fc.asyncProperty(frames, async (script) => {
+      const { writer, committer } = setUp(2);
+      const told = new Map<string, number[]>();
+      for (const frame of script) {
+        if (frame.mishap !== null)
+          writer.mishaps.push(frame.mishap.failure === 'lost' ? frame.mishap : { ...frame.mishap, applied: false });
+        const commands = frame.commands.map((one): Command => {
+          if (one.do === 'send') return send(`text ${ids}`, one.client, one.room);
+          if (one.do === 'poison') return send(MemoryWriter.poison, null, one.room);
+          const inRoom = writer.messages.filter(({ key }) => key === one.room);
+          const messageId = inRoom[one.pick % Math.max(1, inRoom.length)]?.id ?? '00000000-0000-7000-8000-999999999999';
+          const base = { id: `x${++ids}`, key: one.room, userId: 'ann', messageId };
+          return one.do === 'edit' ? { ...base, kind: 'edit', content: `edited ${ids}` } : { ...base, kind: 'delete' };
+        });
+        const { outcomes, bursts } = await committer.commit(commands, false);
+        for (const { key, events } of bursts) {
+          const list = told.get(key) ?? [];
+          told.set(key, list);
+          for (const { version } of events) {
+            const last = list.at(-1) ?? 0;
+            // What the edge does: a version it has told already is dropped, a jump is announced by resync_required.
+            // A jump can only come from a frame that had committed before its outcome was lost.
+            if (version === null || version <= last) continue;
+            t.true(
+              version === last + 1 || (frame.mishap?.failure === 'lost' && frame.mishap.applied),
+              'no silent hole',
+            );
+            list.push(version);
+          }
+        }
+        outcomes.forEach((outcome, i) => {
+          const asked = commands[i];
+          if (!outcome.ok || asked?.kind !== 'send') return;
+          const { id } = JSON.parse(outcome.answer.body) as { id: string };
+          t.is(writer.messages.filter((message: Message) => message.id === id).length, 1);
+        });
+        for (const key of ['r1', 'r2']) {
+          const stored = writer.messages.filter((message) => message.key === key);
+          t.deepEqual(
+            stored.map(({ seq }) => seq),
+            stored.map((_, i) => i + 1),
+            'gapless',
+          );
+          const keys = stored.flatMap(({ clientMsgId }) => (clientMsgId === null ? [] : [clientMsgId]));
+          t.is(new Set(keys).size, keys.length, 'no client_msg_id twice');
+          t.is(told.get(key)?.at(-1) ?? 0, writer.version(key), 'the last change was told');
+        }
+      }
+    }),
+    { numRuns: 150 },
+  );
+});
