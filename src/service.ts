@@ -81,7 +81,18 @@ async function assemble(
     },
   });
   const scrape = async (): Promise<Exposition> => metrics.render((await rooms.collect(scrapeTimeoutMs)) as Snapshot[]);
-  const { server } = createHttp({ config, chat, tokens, presence, limits, health, metrics: scrape, rooms, log });
+  const { server } = createHttp({
+    config,
+    chat,
+    tokens,
+    presence,
+    limits,
+    health,
+    metrics: scrape,
+    onRequest: (...request) => metrics.requested(...request),
+    rooms,
+    log,
+  });
   const edge = createSocketEdge({ config, server, chat, tokens, presence, rooms, metrics: edgeMetrics, log });
   const listener = new Listener(server, config.host ?? '0.0.0.0', config.port);
   metrics.watch({ edge: edgeMetrics, mailboxDepths: () => rooms.depths() });

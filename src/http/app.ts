@@ -19,7 +19,7 @@ import type { Health } from './health.js';
 import { bearer } from './middleware/bearer.js';
 import { closeWhileDraining, refuseWhileDraining } from './middleware/drain.js';
 import { pathText } from './middleware/path-text.js';
-import { requestLog } from './middleware/request-log.js';
+import { requestLog, type OnRequest } from './middleware/request-log.js';
 import { messageRoutes } from './routes/messages.js';
 import { operationRoutes, type Metrics } from './routes/operations.js';
 import { presenceRoutes } from './routes/presence.js';
@@ -32,6 +32,7 @@ export interface AppParts {
   readonly limits: Limits;
   readonly health: Health;
   readonly metrics: Metrics;
+  readonly onRequest?: OnRequest;
   readonly rooms: Pick<Rooms, 'accepting'>;
   readonly log: Log;
 }
@@ -41,7 +42,7 @@ export function createApp(parts: AppParts): Hono<AppEnv> {
   const app = new Hono<AppEnv>({ strict: false });
 
   app.use(requestId({ limitLength: 64 }));
-  app.use(requestLog(log));
+  app.use(requestLog(log, parts.onRequest));
   app.use(closeWhileDraining(health));
   app.use(secureHeaders());
   app.use(noStore());

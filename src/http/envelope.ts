@@ -28,6 +28,7 @@ export function failure(c: Context, refused: Refused, status?: ContentfulStatusC
   const { rejection, retryAfterMs } = refused;
   const answer = status ?? statusOf[rejection.code];
   if (retryAfterMs !== undefined) c.header('Retry-After', String(Math.max(1, Math.ceil(retryAfterMs / 1000))));
+  c.set('refusal', rejection.code);
   if (answer === 401) c.header('WWW-Authenticate', 'Bearer');
   return c.json({ success: false, message: rejection.message, code: rejection.code }, answer);
 }

@@ -8,16 +8,14 @@ import { watchLoopDelay } from './loop-delay.js';
 import { prefix, snapshotOf, type Snapshot } from './registry.js';
 
 /** Why a frame was tried again; the label's values are these and no others. */
-const retryReasons = ['duplicate', 'fenced', 'stale', 'data', 'transient', 'lost'] as const;
+const retryReasons = ['duplicate', 'fenced', 'stale', 'data', 'transient', 'lost', 'threw'] as const;
 export type RetryReason = (typeof retryReasons)[number];
 
 export interface WorkerMetrics {
-  /** A frame with this many commands was committed, this many seconds after it was taken up. */
+  /** A frame with this many commands was committed by a transaction of this many seconds. */
   frameCommitted(commands: number, seconds: number): void;
-  /** A frame was not committed at this attempt; anything unknown counts as `other`. */
+  /** An attempt to commit a frame failed; anything unknown counts as `other`. */
   frameRetried(reason: string): void;
-  /** A frame was given up; its commands were refused. */
-  frameFailed(): void;
   /** Rooms in a shard's memory now. */
   resident(shard: number, rooms: number): void;
   activated(rooms: number): void;
@@ -34,7 +32,7 @@ export function createWorkerMetrics(worker: number): WorkerMetrics {
   registry.setDefaultLabels({ worker: String(worker) });
   const registers = [registry];
   const unwatch = watchLoopDelay(registry, String(worker));
-  const counts = { committed: 0, failed: 0, activated: 0, evicted: 0 };
+  const counts = { committed: 0, retried: 0, activated: 0, evicted: 0 };
   const retries = new Map<string, number>([...retryReasons, 'other'].map((reason) => [reason, 0]));
   /** Bounded by SHARDS_PER_WORKER. */
   const residents = new Map<number, number>();
@@ -47,24 +45,24 @@ export function createWorkerMetrics(worker: number): WorkerMetrics {
   });
   const frameSeconds = new Histogram({
     name: `${prefix}frame_commit_seconds`,
-    help: 'Time from taking up a frame to its commit',
+    help: 'Time of a frame’s transaction, round trip included',
     buckets: [0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.125, 0.25, 0.5, 1, 2.5, 5],
     registers,
   });
   new Counter({
     name: `${prefix}frames_total`,
-    help: 'Frames by how they ended',
+    help: 'Attempts to commit a frame by how they ended',
     labelNames: ['result'],
     registers,
     collect() {
       this.reset();
       this.inc({ result: 'committed' }, counts.committed);
-      this.inc({ result: 'failed' }, counts.failed);
+      this.inc({ result: 'failed' }, counts.retried);
     },
   });
   new Counter({
     name: `${prefix}frame_retries_total`,
-    help: 'Attempts of frames that did not commit, by reason',
+    help: 'Attempts to commit a frame that failed, by reason',
     labelNames: ['reason'],
     registers,
     collect() {
@@ -120,11 +118,9 @@ export function createWorkerMetrics(worker: number): WorkerMetrics {
       frameSeconds.observe(seconds);
     },
     frameRetried(reason) {
+      counts.retried += 1;
       const known = retries.has(reason) ? reason : 'other';
       retries.set(known, (retries.get(known) ?? 0) + 1);
-    },
-    frameFailed() {
-      counts.failed += 1;
     },
     resident(shard, rooms) {
       residents.set(shard, rooms);

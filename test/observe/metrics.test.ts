@@ -78,7 +78,7 @@ test('workers’ metrics cross a port and stand beside each other by worker', as
   first.frameCommitted(1, 0.001);
   first.frameRetried('duplicate');
   first.frameRetried('a reason nobody knows');
-  second.frameFailed();
+  second.frameRetried('lost');
   first.resident(0, 12);
   second.resident(2, 1);
   first.activated(13);

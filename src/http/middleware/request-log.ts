@@ -3,19 +3,25 @@ import { createMiddleware } from 'hono/factory';
 import { routePath } from 'hono/route';
 import { FailureLog } from '../../edge/failures.js';
 import type { Log } from '../../observe/log.js';
+import type { RejectionCode } from '../../actors/rejections.js';
 import type { AppEnv } from '../context.js';
 
-export function requestLog(log: Log) {
+/** Told of every answered request, for metrics. */
+export type OnRequest = (method: string, route: string, status: number, refusal: RejectionCode | null) => void;
+
+export function requestLog(log: Log, onRequest: OnRequest = () => undefined) {
   const failures = new FailureLog(log);
   return createMiddleware<AppEnv>(async function requestLog(c, next) {
     const start = performance.now();
     await next();
     const { status } = c.res;
+    const route = routePath(c, -1);
+    onRequest(c.req.method, route, status, c.get('refusal') ?? null);
     if (status < 500 && !log.isLevelEnabled('debug')) return;
     const fields = {
       requestId: c.get('requestId'),
       method: c.req.method,
-      route: routePath(c, -1),
+      route,
       status,
       ms: Math.round(performance.now() - start),
     };
