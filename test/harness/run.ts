@@ -35,7 +35,7 @@ async function openServer(): Promise<TestServer> {
   const dataDir = mkdtempSync(join(tmpdir(), 'mhs-test-'));
   // The server may run as another user, who has to get through.
   chmodSync(dataDir, 0o711);
-  const embedded = new EmbeddedPostgres({ dataDir, database: 'postgres', maxConnections: 400, fsync: false, log: pino({ level: 'warn' }) });
+  const embedded = new EmbeddedPostgres({ dataDir, database: 'postgres', maxConnections: 400, fsync: false, log: pino({ level: 'error' }) });
   const stop = async (): Promise<void> => {
     await embedded.stop();
     rmSync(dataDir, { recursive: true, force: true });

@@ -48,7 +48,7 @@ class PostgresWriter implements Writer {
     this.#session?.destroy();
     this.#session = null;
     const { connection, name, deadlineMs, node, log } = this.#options;
-    const open = (): Session => new Session(connection, { name, server: serverSettings(deadlineMs) }, deadlineMs, log);
+    const open = (): Session => new Session(connection, { name, server: writerSettings(deadlineMs) }, deadlineMs, log);
     const lease = await acquireLease(partitions, signal, { open, node, partitions: this.#options.partitions, log });
     this.#session = lease.session;
     return lease.fences;
@@ -175,7 +175,8 @@ interface MarksRow {
   readonly unread_below: number;
 }
 
-function serverSettings(deadlineMs: number): Record<string, string | number> {
+/** Server settings of a writer's session. */
+export function writerSettings(deadlineMs: number): Record<string, string | number> {
   return {
     synchronous_commit: 'on',
     // Before our own deadline: a statement that the server cancels has surely written nothing, one that we abandon may have.
