@@ -10,7 +10,7 @@ import { Host, type Step } from './support/host.js';
 import { Model, type Expected } from './support/model.js';
 import { frame, toCommand } from './support/streams.js';
 
-const runs = { numRuns: 500 };
+const runs = { numRuns: 300 };
 
 /** Every text that the state holds, whatever structure it is in. */
 function textOf(state: RoomState, step: Step): string {
@@ -113,6 +113,7 @@ function compare(frames: readonly Frame[], key: string): void {
 }
 
 test('laws 2, 3, 5, 8, 11: a room says what the model says, whatever is behind its memory', (t) => {
+  t.timeout(120_000);
   fc.assert(
     fc.property(fc.array(frame, { maxLength: 14 }), (frames) => compare(frames, room)),
     runs,
@@ -121,6 +122,7 @@ test('laws 2, 3, 5, 8, 11: a room says what the model says, whatever is behind i
 });
 
 test('laws 2, 3, 5, 8, 11: a direct conversation says what the model says, with roomId null', (t) => {
+  t.timeout(120_000);
   fc.assert(
     fc.property(fc.array(frame, { maxLength: 8 }), (frames) => compare(frames, directKey('ann', 'bob'))),
     { numRuns: 60 },
