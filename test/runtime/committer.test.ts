@@ -159,6 +159,17 @@ test('laws 3, 4: a frame of a dead worker that had committed is answered and bro
   t.is(next.writer.messages.length, 2);
 });
 
+test('law 6: after a lost connection no room is used as it was remembered', async (t) => {
+  const { writer, committer, retries } = setUp();
+  await committer.commit([send('a', null, 'other')], false);
+  writer.mishaps.push({ failure: 'lost', applied: false });
+  await committer.commit([send('b')], false);
+  const reads = writer.roomsRead.length;
+  await committer.commit([send('c', null, 'other')], false);
+  t.deepEqual(writer.roomsRead.slice(reads), ['other']);
+  t.deepEqual(retries, ['lost']);
+});
+
 test('a store that stays away without writing ends in a retryable refusal, and nobody is left in the room', async (t) => {
   const { writer, committer } = setUp();
   const join: Command = { kind: 'join', id: 'j', key: 'room', userId: 'bob', socketId: 's', since: null };

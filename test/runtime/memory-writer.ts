@@ -21,6 +21,8 @@ export class MemoryWriter implements Writer {
   static readonly poison = 'poison';
   messages: Message[] = [];
   #rooms = new Map<string, Room>();
+  /** Keys whose snapshots were asked for, in order. */
+  readonly roomsRead: string[] = [];
   /** Consumed one per append. */
   mishaps: Mishap[] = [];
   /** Every append fails like this. */
@@ -89,6 +91,7 @@ export class MemoryWriter implements Writer {
   }
 
   snapshots(keys: readonly string[], recent: number): Promise<RoomSnapshot[]> {
+    this.roomsRead.push(...keys);
     return this.#answer(() =>
       keys.map((key) => {
         const { seq, version } = this.#rooms.get(key) ?? { seq: 0, version: 0 };
