@@ -149,7 +149,8 @@ function holdsBinary(input: object): boolean {
   let rest: object[] | null = null;
   let next: object | undefined = input;
   while (next !== undefined) {
-    for (const value of Object.values(next)) {
+    const values: unknown[] = Object.values(next);
+    for (const value of values) {
       if (typeof value !== 'object' || value === null) continue;
       const inner: object = value;
       if (ArrayBuffer.isView(inner) || inner instanceof ArrayBuffer) return true;

@@ -2,14 +2,17 @@
  * The internals of socket.io, engine.io and ws that the fan-out stands on. A failure here after an upgrade says which of
  * them has changed; src/ws/fanout/wire.ts and src/ws/edge.ts are the places to adapt.
  */
-import test from 'ava';
+import test, { type ExecutionContext } from 'ava';
 import { createServer } from 'node:http';
-import { createRequire } from 'node:module';
+import type { AddressInfo } from 'node:net';
 import { Server, Socket } from 'socket.io';
 import { WebSocket } from 'ws';
 import { encodeFrames } from '../../src/ws/fanout/frames.js';
-import { Wire } from '../../src/ws/fanout/wire.js';
-import { rawText, world } from './support/world.js';
+import { OutgoingBurst } from '../../src/ws/fanout/burst.js';
+import { Flusher, Outbox } from '../../src/ws/fanout/outbox.js';
+import { Wire, type Connection } from '../../src/ws/fanout/wire.js';
+import { ackText, eventText } from '../../src/ws/packets.js';
+import { rawText } from './support/world.js';
 
 function method(owner: object, name: string): unknown {
   return Reflect.get(owner, name);
@@ -21,13 +24,12 @@ test('socket.io hands event packets to Socket.onevent, unparsed acknowledgement 
   t.regex(source, /this\.onevent\(packet\)/, 'Socket._onpacket no longer calls onevent(packet)');
 });
 
-test('engine.io writes wsPreEncodedFrame through ws and replaces its writeBuffer at each flush', async (t) => {
+async function connection(t: ExecutionContext): Promise<{ readonly conn: Connection; readonly ws: WebSocket }> {
   const server = createServer();
   const io = new Server(server, { transports: ['websocket'] });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  const port = typeof address === 'object' ? address?.port : 0;
   const connected = new Promise<Socket>((resolve) => io.on('connection', resolve));
+  const { port } = server.address() as AddressInfo;
   const ws = new WebSocket(`ws://127.0.0.1:${port}/socket.io/?EIO=4&transport=websocket`);
   t.teardown(async () => {
     ws.terminate();
@@ -38,6 +40,11 @@ test('engine.io writes wsPreEncodedFrame through ws and replaces its writeBuffer
   ws.send('40');
   const { conn } = await connected;
   await welcome;
+  return { conn, ws };
+}
+
+test('engine.io writes wsPreEncodedFrame through ws and replaces its writeBuffer at each flush', async (t) => {
+  const { conn, ws } = await connection(t);
   const wire = new Wire(conn);
   t.true(wire.takesFrames, 'the WebSocket transport, its ws socket or sender look different: frames would not be used');
 
@@ -72,10 +79,8 @@ test('engine.io writes wsPreEncodedFrame through ws and replaces its writeBuffer
   t.deepEqual(got, [...packets.map((packet) => `4${packet}`), '42["b"]', '42["parked"]']);
 });
 
-test('socket.io-parser reads spliced packets as it reads its own', async (t) => {
-  const { Encoder } = createRequire(import.meta.url)('socket.io-parser') as typeof import('socket.io-parser');
-  const encoder = new Encoder();
-  const { ackText, eventText } = await import('../../src/ws/packets.js');
+test('spliced packets are what socket.io encodes itself', (t) => {
+  const { encoder } = new Server();
   const body = JSON.stringify({ success: true, text: 'quotes " \\ \u2028 🎉 ]' });
   t.deepEqual(encoder.encode({ type: 3, nsp: '/', id: 12, data: [JSON.parse(body)] }), [ackText(12, body)]);
   t.deepEqual(encoder.encode({ type: 2, nsp: '/', data: ['room_joined', JSON.parse(body)] }), [
@@ -83,13 +88,25 @@ test('socket.io-parser reads spliced packets as it reads its own', async (t) => 
   ]);
 });
 
-test('frames are used for WebSockets of the service', async (t) => {
-  const { raw, chat, metrics } = await world(t);
-  const ws = await raw('alice');
-  const heard = rawText(ws, (text) => text.startsWith('42["new_message"'));
-  chat.burst([
-    { key: '\u001falice\u001fbob', events: [{ packet: '["new_message",{}]', version: 1, except: null, at: 0 }] },
-  ]);
-  t.is(await heard, '42["new_message",{}]');
-  t.is(metrics.sockets, 1);
+test('all that a socket gets in one frame is one packet of the engine, in order', async (t) => {
+  const { conn, ws } = await connection(t);
+  const flushed: unknown[][] = [];
+  conn.on('flush', (packets: unknown[]) => flushed.push([...packets]));
+  const flusher = new Flusher(() => undefined);
+  const outbox = new Outbox(new Wire(conn), flusher, 1_000_000, () => undefined);
+  const burst = (n: number): OutgoingBurst =>
+    new OutgoingBurst('r', [{ packet: `["b",${n}]`, version: n, except: null, at: 0 }], n);
+  const texts: string[] = [];
+  const all = new Promise<void>((resolve) => {
+    ws.on('message', (data: Buffer) => {
+      texts.push(data.toString());
+      if (texts.length === 5) resolve();
+    });
+  });
+  for (const part of ['31[]', '32[]', burst(1).all, '33[]', burst(2).all]) outbox.push(part);
+  flusher.flush();
+  t.is(flushed.length, 1);
+  t.is(flushed[0]?.length, 1);
+  await all;
+  t.deepEqual(texts, ['431[]', '432[]', '42["b",1]', '433[]', '42["b",2]']);
 });

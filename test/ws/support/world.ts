@@ -21,11 +21,11 @@ export interface World {
   readonly presence: string[];
   readonly logs: string[];
   /** A connected client of the user; `token` may be said otherwise. */
-  client(userId: string | null, options?: Partial<ManagerOptions & SocketOptions>): Promise<Socket>;
+  readonly client: (userId: string | null, options?: Partial<ManagerOptions & SocketOptions>) => Promise<Socket>;
   /** A bare WebSocket that has done the Socket.IO handshake as the user. */
-  raw(userId: string): Promise<WebSocket>;
+  readonly raw: (userId: string) => Promise<WebSocket>;
   /** Joins and waits for `room_joined`; commits the frame. */
-  join(socket: Socket, roomId: string): Promise<unknown>;
+  readonly join: (socket: Socket, roomId: string) => Promise<unknown>;
 }
 
 const config: SocketEdgeParts['config'] = {
@@ -156,7 +156,7 @@ export async function recorders<const S extends readonly Socket[]>(
 
 export interface Heard {
   readonly event: string;
-  readonly body: Record<string, unknown>;
+  readonly body: Readonly<Record<string, string | number | undefined>>;
 }
 
 /** Everything a client hears from now on, and a wait for what is to come. */
@@ -165,13 +165,13 @@ export class Recorder {
   readonly #wakes: (() => void)[] = [];
 
   constructor(socket: Socket) {
-    socket.onAny((event: string, body: Record<string, unknown>) => {
+    socket.onAny((event: string, body: Heard['body']) => {
       this.heard.push({ event, body });
       for (const wake of this.#wakes.splice(0)) wake();
     });
   }
 
-  of(event: string): Record<string, unknown>[] {
+  of(event: string): Heard['body'][] {
     return this.heard.filter((one) => one.event === event).map(({ body }) => body);
   }
 
