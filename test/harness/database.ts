@@ -40,7 +40,10 @@ export function testServer(env: Readonly<Record<string, string | undefined>> = p
 }
 
 /** Runs `work` on a connection of its own. */
-export async function withClient<T>(connection: ConnectionSettings, work: (client: pg.Client) => Promise<T>): Promise<T> {
+export async function withClient<T>(
+  connection: ConnectionSettings,
+  work: (client: pg.Client) => Promise<T>,
+): Promise<T> {
   const client = new pg.Client(clientConfig(connection, { name: 'test', server: {} }));
   client.on('error', () => undefined);
   await client.connect();

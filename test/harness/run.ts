@@ -35,7 +35,13 @@ async function openServer(): Promise<TestServer> {
   const dataDir = mkdtempSync(join(tmpdir(), 'mhs-test-'));
   // The server may run as another user, who has to get through.
   chmodSync(dataDir, 0o711);
-  const embedded = new EmbeddedPostgres({ dataDir, database: 'postgres', maxConnections: 400, fsync: false, log: pino({ level: 'error' }) });
+  const embedded = new EmbeddedPostgres({
+    dataDir,
+    database: 'postgres',
+    maxConnections: 400,
+    fsync: false,
+    log: pino({ level: 'error' }),
+  });
   const stop = async (): Promise<void> => {
     await embedded.stop();
     rmSync(dataDir, { recursive: true, force: true });
@@ -51,7 +57,14 @@ async function openServer(): Promise<TestServer> {
 
 function environment(server: ConnectionSettings, template: string): NodeJS.ProcessEnv {
   // Tests start services with settings of their own: those of the run must not leak into them.
-  const { DB_HOST: _host, DB_PORT: _port, DB_NAME: _name, DB_USER: _user, DB_PASSWORD: _password, ...rest } = process.env;
+  const {
+    DB_HOST: _host,
+    DB_PORT: _port,
+    DB_NAME: _name,
+    DB_USER: _user,
+    DB_PASSWORD: _password,
+    ...rest
+  } = process.env;
   return {
     ...rest,
     TEST_DB_HOST: server.host,
@@ -62,7 +75,11 @@ function environment(server: ConnectionSettings, template: string): NodeJS.Proce
   };
 }
 
-async function runAva(args: readonly string[], env: NodeJS.ProcessEnv, interrupted: AbortSignal): Promise<Score & { code: number }> {
+async function runAva(
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+  interrupted: AbortSignal,
+): Promise<Score & { code: number }> {
   const files = args.some((arg) => !arg.startsWith('-')) ? [] : [compiledTests];
   const timeout = args.some((arg) => arg.startsWith('--timeout') || arg === '-T') ? [] : [`--timeout=${quietSeconds}s`];
   const child = spawn(process.execPath, [ava, '--tap', ...timeout, ...args, ...files], {
@@ -93,12 +110,17 @@ const { server, stop } = await openServer();
 try {
   // Of this run alone: on a server of the user's it is dropped at the end, beside other runs that may be under way.
   const template = await ensureTemplate(server, `run_${randomBytes(4).toString('hex')}`);
-  const { passed, failed, skipped, code } = await runAva(process.argv.slice(2), environment(server, template), interrupt.signal);
+  const { passed, failed, skipped, code } = await runAva(
+    process.argv.slice(2),
+    environment(server, template),
+    interrupt.signal,
+  );
   const strict = process.env['CI'] === 'true';
   if (strict && skipped.length > 0) console.log(`${skipped.length} tests were skipped, which CI counts as failed`);
   const wrong = failed + (strict ? skipped.length : 0);
   // A run that ends badly without a failed test (no test found, interrupted) has not passed.
-  if (code !== 0 && wrong === 0) console.log(interrupt.signal.aborted ? 'The run was interrupted' : `The test runner ended with code ${code}`);
+  if (code !== 0 && wrong === 0)
+    console.log(interrupt.signal.aborted ? 'The run was interrupted' : `The test runner ended with code ${code}`);
   process.exitCode = code !== 0 ? code : wrong > 0 ? 1 : 0;
   await withClient(server, (client) => client.query(`drop database if exists ${template} with (force)`));
   console.log(`${passed} passed, ${code !== 0 && wrong === 0 ? 1 : wrong} failed`);

@@ -62,7 +62,8 @@ export class TapReport {
 
   #progress(title: string): void {
     const done = this.#passed + this.#failures.length + this.#skipped.length;
-    if (this.#out.isTTY === true) this.#out.write(`\r\u001b[K${done} done, ${this.#failures.length} failed · ${title.slice(0, 80)}`);
+    if (this.#out.isTTY === true)
+      this.#out.write(`\r\u001b[K${done} done, ${this.#failures.length} failed · ${title.slice(0, 80)}`);
     else if (done % progressEvery === 0) this.#write(`… ${done} tests done, ${this.#failures.length} failed`);
   }
 }

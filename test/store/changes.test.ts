@@ -30,27 +30,37 @@ const frame = fc.record({
 
 test('law 5: changes since any version are exactly the messages with a later one', async (t) => {
   await fc.assert(
-    fc.asyncProperty(fc.array(frame, { minLength: 1, maxLength: 12 }), fc.integer({ min: 1, max: 12 }), async (frames, limit) => {
-      rooms += 1;
-      const room = new TestRoom(`changes-${rooms}`);
-      for (const { created, edited, deleted } of frames) {
-        // A message changes at most once per frame, and a deleted one never again.
-        const touched = new Map<number, 'edit' | 'delete'>();
-        for (const at of edited) touched.set(Math.floor(at * room.lastSeq) + 1, 'edit');
-        for (const at of deleted) touched.set(Math.floor(at * room.lastSeq) + 1, 'delete');
-        const changes = [...touched]
-          .filter(([seq]) => room.messages[seq - 1]?.deletedAt === null)
-          .map(([seq, kind]) => ({ seq, ...(kind === 'edit' ? { content: 'edited', editedAt: 1_000 } : erased(2_000)) }));
-        await writer.append(room.frame(fences, new Array(created).fill({}), changes));
-      }
-      const needs = Array.from({ length: room.version + 2 }, (_, since) => ({ need: 'changes', since, limit }) as const);
-      const [facts] = await writer.facts([{ key: room.key, needs }]);
-      for (const { since } of needs) {
-        const expected = room.messages.filter(({ version }) => version > since);
-        const answer = facts?.changes.find((one) => one.since === since);
-        t.deepEqual(answer, { since, messages: expected.length > limit ? null : expected });
-      }
-    }),
+    fc.asyncProperty(
+      fc.array(frame, { minLength: 1, maxLength: 12 }),
+      fc.integer({ min: 1, max: 12 }),
+      async (frames, limit) => {
+        rooms += 1;
+        const room = new TestRoom(`changes-${rooms}`);
+        for (const { created, edited, deleted } of frames) {
+          // A message changes at most once per frame, and a deleted one never again.
+          const touched = new Map<number, 'edit' | 'delete'>();
+          for (const at of edited) touched.set(Math.floor(at * room.lastSeq) + 1, 'edit');
+          for (const at of deleted) touched.set(Math.floor(at * room.lastSeq) + 1, 'delete');
+          const changes = [...touched]
+            .filter(([seq]) => room.messages[seq - 1]?.deletedAt === null)
+            .map(([seq, kind]) => ({
+              seq,
+              ...(kind === 'edit' ? { content: 'edited', editedAt: 1_000 } : erased(2_000)),
+            }));
+          await writer.append(room.frame(fences, new Array(created).fill({}), changes));
+        }
+        const needs = Array.from(
+          { length: room.version + 2 },
+          (_, since) => ({ need: 'changes', since, limit }) as const,
+        );
+        const [facts] = await writer.facts([{ key: room.key, needs }]);
+        for (const { since } of needs) {
+          const expected = room.messages.filter(({ version }) => version > since);
+          const answer = facts?.changes.find((one) => one.since === since);
+          t.deepEqual(answer, { since, messages: expected.length > limit ? null : expected });
+        }
+      },
+    ),
     { numRuns: 60 },
   );
 });

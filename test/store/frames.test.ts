@@ -58,7 +58,12 @@ test.serial('a message comes back from the store exactly as it was written', asy
   await writer.append(
     room.frame(fences, [
       { content: odd, senderId: 'NULL', senderName: '', receiverId: 'x"y', clientMsgId: 'c,1', replyTo: uuidv7() },
-      { content: 'NULL', senderDisplayName: 'Ann\\', metadata: '{"b":1,  "a":"\\u0000\\ud800","b":2}', messageType: 'image' },
+      {
+        content: 'NULL',
+        senderDisplayName: 'Ann\\',
+        metadata: '{"b":1,  "a":"\\u0000\\ud800","b":2}',
+        messageType: 'image',
+      },
       { ...erased(1_790_000_000_123), createdAt: 1_790_000_000_001 },
       { editedAt: 1_790_000_000_999, createdAt: 999 },
     ]),
@@ -92,7 +97,11 @@ test.serial('a room that does not stand where the frame thinks is refused as sta
   if (step === undefined) return t.fail();
   t.is(await refused({ ...frame, rooms: [{ ...step, fromSeq: 1, toSeq: 2 }] }), 'stale');
   t.is(await refused({ ...frame, rooms: [{ ...step, fromVersion: 3 }] }), 'stale');
-  t.is(await refused({ ...frame, rooms: [{ ...step, fromSeq: 0, fromVersion: 0, toSeq: 1 }] }), 'stale', 'as if it were new');
+  t.is(
+    await refused({ ...frame, rooms: [{ ...step, fromSeq: 0, fromVersion: 0, toSeq: 1 }] }),
+    'stale',
+    'as if it were new',
+  );
   t.is(await refused({ ...frame, rooms: [{ ...step, key: 'cas-absent' }] }), 'stale', 'a room that is not there');
   await writer.append(frame);
   t.pass();
@@ -140,7 +149,10 @@ test.serial('a client_msg_id may be used by another sender and in another room',
   const room = new TestRoom('same-client-id');
   const other = new TestRoom('same-client-id-2');
   await writer.append(
-    together(room.frame(fences, [{ clientMsgId: 'c' }, { clientMsgId: 'c', senderId: 'bob' }]), other.frame(fences, [{ clientMsgId: 'c' }])),
+    together(
+      room.frame(fences, [{ clientMsgId: 'c' }, { clientMsgId: 'c', senderId: 'bob' }]),
+      other.frame(fences, [{ clientMsgId: 'c' }]),
+    ),
   );
   t.pass();
 });
@@ -148,7 +160,16 @@ test.serial('a client_msg_id may be used by another sender and in another room',
 test.serial('an edit and a delete replace the message and take the versions of the frame', async (t) => {
   const room = new TestRoom('changes');
   await writer.append(room.frame(fences, [{ metadata: '{"a":1}' }, {}, {}]));
-  await writer.append(room.frame(fences, [{}], [{ seq: 1, ...erased(5_000) }, { seq: 3, content: 'new', editedAt: 6_000 }]));
+  await writer.append(
+    room.frame(
+      fences,
+      [{}],
+      [
+        { seq: 1, ...erased(5_000) },
+        { seq: 3, content: 'new', editedAt: 6_000 },
+      ],
+    ),
+  );
   const [snapshot] = await writer.snapshots([room.key], 10);
   t.deepEqual(snapshot, { key: room.key, lastSeq: 4, lastVersion: 6, recent: room.messages });
 });
@@ -177,20 +198,34 @@ test.serial('law 8: watermarks only grow, never pass last_seq, and read implies 
   t.deepEqual((await receiptsOf(room.key))[0], ['bob', 3, 3]);
 });
 
-test.serial('law 8: two receipts of one user in a frame merge, and a receipt counts the messages of its own frame', async (t) => {
-  const room = new TestRoom('marks-merge');
-  const receipt = { key: room.key, userId: 'bob' };
-  await writer.append(
-    room.frame(fences, [{}, {}], [], [
-      { ...receipt, delivered: 2, read: 0 },
-      { ...receipt, delivered: 1, read: 1 },
-    ]),
-  );
-  t.deepEqual(await receiptsOf(room.key), [['bob', 2, 1]]);
-});
+test.serial(
+  'law 8: two receipts of one user in a frame merge, and a receipt counts the messages of its own frame',
+  async (t) => {
+    const room = new TestRoom('marks-merge');
+    const receipt = { key: room.key, userId: 'bob' };
+    await writer.append(
+      room.frame(
+        fences,
+        [{}, {}],
+        [],
+        [
+          { ...receipt, delivered: 2, read: 0 },
+          { ...receipt, delivered: 1, read: 1 },
+        ],
+      ),
+    );
+    t.deepEqual(await receiptsOf(room.key), [['bob', 2, 1]]);
+  },
+);
 
 test.serial('a receipt in a room without messages marks nothing', async (t) => {
-  await writer.append({ fences, rooms: [], created: [], changed: [], receipts: [{ key: 'empty', userId: 'bob', delivered: 5, read: 5 }] });
+  await writer.append({
+    fences,
+    rooms: [],
+    created: [],
+    changed: [],
+    receipts: [{ key: 'empty', userId: 'bob', delivered: 5, read: 5 }],
+  });
   t.deepEqual(await receiptsOf('empty'), []);
 });
 

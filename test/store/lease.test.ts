@@ -25,7 +25,10 @@ async function failure(call: Promise<unknown>): Promise<WriteFailure | 'none'> {
 }
 
 function query<Row extends object>(text: string, values: unknown[] = []): Promise<Row[]> {
-  return withClient(database.connection, async (client) => (await client.query<Row & Record<string, unknown>>(text, values)).rows);
+  return withClient(
+    database.connection,
+    async (client) => (await client.query<Row & Record<string, unknown>>(text, values)).rows,
+  );
 }
 
 /** Waits until the database shows it: there is no signal for what another session waits for. */
@@ -34,7 +37,8 @@ async function until(text: string, values: unknown[] = []): Promise<void> {
   while ((await query(text, values)).length === 0) if (Date.now() > end) throw new Error(`never came true: ${text}`);
 }
 
-const pids = 'select pg_terminate_backend(pid) from pg_stat_activity where application_name = $1 and datname = current_database()';
+const pids =
+  'select pg_terminate_backend(pid) from pg_stat_activity where application_name = $1 and datname = current_database()';
 
 test('law 6: a frame under an epoch that is not the latest is refused by Postgres itself', async (t) => {
   const writer = writerOn(database.connection, 'fence');
@@ -94,7 +98,9 @@ test('law 6: a second writer waits until the first one is gone, and gets later e
     granted = true;
     return fences;
   });
-  await until("select from pg_stat_activity where application_name = 'second' and query like '%pg_advisory_unlock_all%'");
+  await until(
+    "select from pg_stat_activity where application_name = 'second' and query like '%pg_advisory_unlock_all%'",
+  );
   t.false(granted);
   await first.release();
   const [fence] = await acquiring;
@@ -200,7 +206,12 @@ test('acquiring goes on while the server does not answer, and ends when it does'
 test('a writer’s session commits durably, and the server ends it when it is silent', async (t) => {
   const session = new Session(database.connection, { name: 'settings', server: writerSettings(5_000) }, 20_000, silent);
   await session.connect();
-  const names = ['synchronous_commit', 'idle_session_timeout', 'statement_timeout', 'idle_in_transaction_session_timeout'];
+  const names = [
+    'synchronous_commit',
+    'idle_session_timeout',
+    'statement_timeout',
+    'idle_in_transaction_session_timeout',
+  ];
   const rows = await session.query<{ value: string }>({
     name: 'settings',
     text: 'select current_setting(name) as value from unnest($1::text[]) as name',
@@ -217,6 +228,13 @@ test('a writer’s session commits durably, and the server ends it when it is si
 test('a database that was set up with other partitions is refused at once', async (t) => {
   const other = await freshDatabase(t);
   await withClient(other.connection, (client) => client.query("insert into settings values ('partitions', '16')"));
-  const writer = createWriter({ connection: other.connection, name: 'p', deadlineMs: 20_000, node: 'n', partitions, log: silent });
+  const writer = createWriter({
+    connection: other.connection,
+    name: 'p',
+    deadlineMs: 20_000,
+    node: 'n',
+    partitions,
+    log: silent,
+  });
   t.is(await failure(writer.acquire([1], never)), 'data');
 });

@@ -25,9 +25,23 @@ test.before(async () => {
   const fences = await writer.acquire([0], never);
   const created = Array.from({ length: 23 }, (_, at) => ({ senderId: users[at % users.length] ?? '' }));
   await writer.append(room.frame(fences, created));
-  const receipts = Object.entries(marks).map(([userId, [delivered, read]]) => ({ key: room.key, userId, delivered, read }));
+  const receipts = Object.entries(marks).map(([userId, [delivered, read]]) => ({
+    key: room.key,
+    userId,
+    delivered,
+    read,
+  }));
   await writer.append(
-    room.frame(fences, [], [{ seq: 4, ...erased(9_000) }, { seq: 9, content: 'new', editedAt: 9_001 }, { seq: 22, ...erased(9_002) }], receipts),
+    room.frame(
+      fences,
+      [],
+      [
+        { seq: 4, ...erased(9_000) },
+        { seq: 9, content: 'new', editedAt: 9_001 },
+        { seq: 22, ...erased(9_002) },
+      ],
+      receipts,
+    ),
   );
   await writer.release();
   reads = new PostgresReads({ connection: database.connection, poolSize: 2, deadlineMs: 20_000, log: silent });
@@ -80,7 +94,11 @@ for (const by of ['offset', 'before', 'after', 'around'] as const)
   });
 
 test('a room that was never written to has an empty page', async (t) => {
-  t.deepEqual(await reads.page('nowhere', { limit: 5, from: { by: 'offset', offset: 0 } }), { messages: [], total: 0, lastVersion: 0 });
+  t.deepEqual(await reads.page('nowhere', { limit: 5, from: { by: 'offset', offset: 0 } }), {
+    messages: [],
+    total: 0,
+    lastVersion: 0,
+  });
 });
 
 test('snapshots of many rooms come in the order asked for, with the newest messages and their receipts', async (t) => {
@@ -110,7 +128,13 @@ test('unread counts others’ undeleted messages past the read mark', async (t) 
 });
 
 test('covered messages are the newest of others’ undeleted ones in the range', async (t) => {
-  for (const [from, upTo, limit] of [[0, 23, 100], [3, 9, 100], [3, 4, 10], [0, 23, 4], [23, 23, 5]] as const) {
+  for (const [from, upTo, limit] of [
+    [0, 23, 100],
+    [3, 9, 100],
+    [3, 4, 10],
+    [0, 23, 4],
+    [23, 23, 5],
+  ] as const) {
     const expected = room.messages
       .filter((one) => one.seq > from && one.seq <= upTo && one.senderId !== 'bob' && one.deletedAt === null)
       .slice(-limit)
@@ -136,7 +160,14 @@ test('facts answer the needs of several rooms, and leave out what is not there',
   const [first] = room.messages;
   if (first === undefined) return t.fail();
   const facts = await writer.facts([
-    { key: 'nowhere', needs: [{ need: 'message', id: first.id }, { need: 'marks', userId: 'bob', below: 9 }, { need: 'changes', since: 3, limit: 5 }] },
+    {
+      key: 'nowhere',
+      needs: [
+        { need: 'message', id: first.id },
+        { need: 'marks', userId: 'bob', below: 9 },
+        { need: 'changes', since: 3, limit: 5 },
+      ],
+    },
     { key: 'quiet', needs: [] },
     {
       key: room.key,

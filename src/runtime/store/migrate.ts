@@ -26,7 +26,9 @@ export class SchemaError extends Error {
  * @throws SchemaError when the database is newer than the code
  */
 export async function migrate(connection: ConnectionSettings, log: Log): Promise<void> {
-  const client = new pg.Client(clientConfig(connection, { name: 'message-handling-service migrate', server: { lock_timeout: waitMs } }));
+  const client = new pg.Client(
+    clientConfig(connection, { name: 'message-handling-service migrate', server: { lock_timeout: waitMs } }),
+  );
   client.on('error', (error) => log.warn({ err: error.message }, 'the connection of the migrations failed'));
   await client.connect();
   try {
@@ -41,7 +43,8 @@ export async function migrate(connection: ConnectionSettings, log: Log): Promise
       logger: { info: () => undefined, warn: (text) => log.warn(text), error: (text) => log.error(text) },
     });
     await refuseNewer(client, connection.database);
-    if (applied.length > 0) log.info({ migrations: applied.map(({ name }) => name) }, 'the database schema was migrated');
+    if (applied.length > 0)
+      log.info({ migrations: applied.map(({ name }) => name) }, 'the database schema was migrated');
   } finally {
     await client.end();
   }

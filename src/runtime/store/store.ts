@@ -46,7 +46,12 @@ export async function openStore(config: Config, log: Log): Promise<Store> {
     await ensureDatabase(connection, log);
     await migrate(connection, log);
     await prepare(connection, config.partitions, log);
-    const reads = new PostgresReads({ connection, poolSize: config.dbPoolSize, deadlineMs: config.frameDeadlineMs, log });
+    const reads = new PostgresReads({
+      connection,
+      poolSize: config.dbPoolSize,
+      deadlineMs: config.frameDeadlineMs,
+      log,
+    });
     await reads.start();
     return {
       name: 'store',
@@ -76,7 +81,9 @@ async function ensureDatabase(connection: ConnectionSettings, log: Log): Promise
     await client.connect();
   } catch (error) {
     if (!(error instanceof pg.DatabaseError))
-      throw new Error(`The database server ${connection.host}:${connection.port} does not answer: ${String(error)}`, { cause: error });
+      throw new Error(`The database server ${connection.host}:${connection.port} does not answer: ${String(error)}`, {
+        cause: error,
+      });
     log.debug({ err: error.message }, 'the maintenance database may not be entered');
     return;
   }
@@ -88,8 +95,11 @@ async function ensureDatabase(connection: ConnectionSettings, log: Log): Promise
     log.info({ database: connection.database }, 'the database was created');
   } catch (error) {
     // Another process that starts now was quicker.
-    if (error instanceof pg.DatabaseError && (error.code === duplicateDatabase || error.code === uniqueViolation)) return;
-    throw new Error(`Database ${connection.database} is missing and could not be created: ${String(error)}`, { cause: error });
+    if (error instanceof pg.DatabaseError && (error.code === duplicateDatabase || error.code === uniqueViolation))
+      return;
+    throw new Error(`Database ${connection.database} is missing and could not be created: ${String(error)}`, {
+      cause: error,
+    });
   } finally {
     await client.end();
   }

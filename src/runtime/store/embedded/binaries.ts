@@ -45,7 +45,8 @@ export function findBinaries(user: ServerUser, copies: string): Binaries {
       rmSync(unfinished, { recursive: true, force: true });
     }
   }
-  if (!runs(copy, user)) throw new EmbeddedUnavailable(`The embedded database does not run here (tried ${copy}). ${elsewhere}`);
+  if (!runs(copy, user))
+    throw new EmbeddedUnavailable(`The embedded database does not run here (tried ${copy}). ${elsewhere}`);
   return executables(copy);
 }
 
@@ -95,5 +96,7 @@ function link(native: string): void {
 
 function packageVersion(native: string): string {
   const manifest: unknown = JSON.parse(readFileSync(join(native, '..', 'package.json'), 'utf8'));
-  return typeof manifest === 'object' && manifest !== null && 'version' in manifest ? String(manifest.version) : 'unknown';
+  return typeof manifest === 'object' && manifest !== null && 'version' in manifest
+    ? String(manifest.version)
+    : 'unknown';
 }

@@ -127,14 +127,16 @@ export class EmbeddedPostgres implements Service {
   async #launchPatiently(binaries: Binaries, cluster: Cluster, user: ServerUser): Promise<void> {
     const { patienceMs = 30_000, dataDir } = this.#options;
     const end = performance.now() + patienceMs;
-    for (let told = false; ; ) {
+    for (let told = false; ;) {
       const failure = await this.#launch(binaries, cluster, user);
       if (failure === null) return;
       // "lock file … already exists", "pre-existing shared memory block … is still in use"
       const lingering = /already exists|still in use/.test(failure);
       if (!lingering) throw new EmbeddedUnavailable(`The embedded database does not start: ${failure}`);
       if (performance.now() >= end)
-        throw new EmbeddedUnavailable(`DATA_DIR ${resolve(dataDir)} is in use by another database server. Stop it, or use another DATA_DIR.`);
+        throw new EmbeddedUnavailable(
+          `DATA_DIR ${resolve(dataDir)} is in use by another database server. Stop it, or use another DATA_DIR.`,
+        );
       if (!told) this.#log.info('waiting for the database server of a former process to end');
       told = true;
       if (!user.endsWithParent) endOrphan(cluster.data, join(this.#socketFolder ?? '', `.s.PGSQL.${port}`));
@@ -146,7 +148,13 @@ export class EmbeddedPostgres implements Service {
   async #launch(binaries: Binaries, cluster: Cluster, user: ServerUser): Promise<string | null> {
     const [command, ...args] = user.command(binaries.postgres, this.#serverArguments(cluster));
     // A session of its own: Ctrl-C goes to the service alone, which drains before it stops its database.
-    const child = spawn(command, args, { cwd: '/', env: user.env, stdio: ['ignore', 'ignore', 'pipe'], detached: true, ...user.identity });
+    const child = spawn(command, args, {
+      cwd: '/',
+      env: user.env,
+      stdio: ['ignore', 'ignore', 'pipe'],
+      detached: true,
+      ...user.identity,
+    });
     const tail: string[] = [];
     const lines = createInterface({ input: child.stderr });
     return new Promise((settle) => {
@@ -176,7 +184,13 @@ export class EmbeddedPostgres implements Service {
       });
       void exited.then(() => {
         clearTimeout(late);
-        if (!ready) settle(tail.filter((line) => !/ LOG: /.test(line)).join(' ').trim() || tail.join(' '));
+        if (!ready)
+          settle(
+            tail
+              .filter((line) => !/ LOG: /.test(line))
+              .join(' ')
+              .trim() || tail.join(' '),
+          );
         else if (!this.#stopping) void this.#relaunch(binaries, cluster, user);
       });
     });

@@ -18,7 +18,11 @@ export interface ServerUser {
   readonly endsWithParent: boolean;
 }
 
-const env: NodeJS.ProcessEnv = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C', TZ: 'UTC' };
+const env: NodeJS.ProcessEnv = {
+  PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+  LC_ALL: 'C',
+  TZ: 'UTC',
+};
 
 /**
  * @param folder where the data is: root may see it where `nobody` may not (below /root, say); then the server gets the one
@@ -41,7 +45,8 @@ export function serverUser(folder: string): ServerUser {
   if (!setpriv)
     return { command: (program, args) => [program, ...args], identity: { uid, gid }, own, env, endsWithParent: false };
   const ids = ['--reuid', String(uid), '--regid', String(gid), '--clear-groups'];
-  const visible = spawnSync('setpriv', [...ids, '--', 'test', '-x', folder], { env, cwd: '/', stdio: 'ignore' }).status === 0;
+  const visible =
+    spawnSync('setpriv', [...ids, '--', 'test', '-x', folder], { env, cwd: '/', stdio: 'ignore' }).status === 0;
   const pass = visible ? [] : ['--inh-caps', '+dac_read_search', '--ambient-caps', '+dac_read_search'];
   return {
     command: (program, args) => ['setpriv', ...ids, ...pass, ...last, '--', program, ...args],

@@ -37,7 +37,11 @@ export interface Lease {
  * Tries until every partition is owned.
  * @throws StoreError `transient` when the signal aborts, `data` when this database was set up with other partitions
  */
-export async function acquireLease(wanted: readonly number[], signal: AbortSignal, options: LeaseOptions): Promise<Lease> {
+export async function acquireLease(
+  wanted: readonly number[],
+  signal: AbortSignal,
+  options: LeaseOptions,
+): Promise<Lease> {
   const { log } = options;
   let session = null as Session | null;
   let said = '';
@@ -75,7 +79,11 @@ async function connect({ open, log }: LeaseOptions): Promise<Session> {
   const settings = Object.entries(optionalSettings);
   for (const [name, value] of settings)
     await session
-      .query({ name: 'session_settings', text: sql('session_settings'), values: [textArray([name]), textArray([value])] })
+      .query({
+        name: 'session_settings',
+        text: sql('session_settings'),
+        values: [textArray([name]), textArray([value])],
+      })
       .catch((error: unknown) => {
         if (!session.alive) throw error;
         // Not every platform has it (client_connection_check_interval needs epoll or kqueue).
@@ -94,7 +102,11 @@ const optionalSettings: Readonly<Record<string, string>> = {
 };
 
 /** The fences, or what stands in the way. */
-async function attempt(session: Session, wanted: readonly number[], options: LeaseOptions): Promise<readonly Fence[] | string> {
+async function attempt(
+  session: Session,
+  wanted: readonly number[],
+  options: LeaseOptions,
+): Promise<readonly Fence[] | string> {
   const [locks] = await session.query<{ granted: number; standby: boolean }>({
     name: 'try_locks',
     text: sql('try_locks'),

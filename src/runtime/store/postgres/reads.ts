@@ -46,8 +46,9 @@ export class PostgresReads implements ReadStore, Service {
       connectionTimeoutMillis: deadlineMs,
       idleTimeoutMillis: 30_000,
     });
-    // An idle connection that dies is dropped by the pool; without a listener it would end the process.
+    // Without listeners a dying connection would end the process: the pool listens to idle ones only.
     this.#pool.on('error', (error) => log.warn({ err: error.message }, 'an idle read connection was lost'));
+    this.#pool.on('connect', (client) => client.on('error', () => undefined));
     try {
       await this.check();
     } catch (error) {
@@ -66,7 +67,12 @@ export class PostgresReads implements ReadStore, Service {
     const { from, limit } = query;
     // A seq or an offset beyond all that can exist names the same page as the largest one, without overflowing a bigint.
     const anchor = Math.min(from.by === 'offset' ? from.offset : from.seq, Number.MAX_SAFE_INTEGER);
-    const [row] = await this.#query<RangeRow & { last_seq: number; last_version: number }>('page', [key, limit, from.by, anchor]);
+    const [row] = await this.#query<RangeRow & { last_seq: number; last_version: number }>('page', [
+      key,
+      limit,
+      from.by,
+      anchor,
+    ]);
     if (row === undefined) return { messages: [], total: 0, lastVersion: 0 };
     return { messages: toMessages(row), total: row.last_seq, lastVersion: row.last_version };
   }

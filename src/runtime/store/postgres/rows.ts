@@ -81,7 +81,8 @@ export function toMessages(row: RangeRow): Message[] {
   let r = 0;
   for (const tuple of [...messages].reverse()) {
     const seq = tuple[2];
-    for (let mark = delivered[d]; mark !== undefined && mark[0] >= seq; mark = delivered[++d]) deliveredUsers += mark[2];
+    for (let mark = delivered[d]; mark !== undefined && mark[0] >= seq; mark = delivered[++d])
+      deliveredUsers += mark[2];
     for (let mark = read[r]; mark !== undefined && mark[1] >= seq; mark = read[++r]) readUsers += mark[2];
     const sender = own.get(tuple[4]);
     const selfDelivered = sender !== undefined && sender[1] >= seq ? 1 : 0;

@@ -49,7 +49,9 @@ export class Session {
    */
   async query<Row extends pg.QueryResultRow>(statement: Statement): Promise<Row[]> {
     if (!this.#alive) throw new StoreError('lost', 'The database connection is gone');
-    const { rows } = await this.#bounded(() => this.#client.query<Row>({ ...statement, values: [...(statement.values ?? [])] }));
+    const { rows } = await this.#bounded(() =>
+      this.#client.query<Row>({ ...statement, values: [...(statement.values ?? [])] }),
+    );
     return rows;
   }
 

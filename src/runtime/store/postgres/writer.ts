@@ -77,7 +77,9 @@ class PostgresWriter implements Writer {
 
   async facts(asked: readonly { readonly key: RoomKey; readonly needs: readonly Need[] }[]): Promise<Facts[]> {
     const facts = asked.map(() => ({ messages: [] as Message[], marks: [] as Marks[], changes: [] as Changes[] }));
-    const needs = asked.flatMap(({ key, needs: list }, room) => list.map((need) => ({ key, need, facts: facts[room] })));
+    const needs = asked.flatMap(({ key, needs: list }, room) =>
+      list.map((need) => ({ key, need, facts: facts[room] })),
+    );
 
     const ids = needs.flatMap(({ key, need, facts: to }) =>
       // What has not the shape of an id names nothing, and must not fail its neighbours.
@@ -152,7 +154,8 @@ class PostgresWriter implements Writer {
   async release(): Promise<void> {
     const session = this.#session;
     this.#session = null;
-    if (session?.alive === true) await session.query({ name: 'free_locks', text: sql('free_locks') }).catch(() => undefined);
+    if (session?.alive === true)
+      await session.query({ name: 'free_locks', text: sql('free_locks') }).catch(() => undefined);
     await session?.end();
   }
 
