@@ -62,7 +62,7 @@ export function createAccess({ config, log, now = () => performance.now() }: Acc
 const open: Access = { may: () => true, revoked: () => undefined };
 
 function membersOnly(url: string, config: AccessOptions['config'], log: Log, now: () => number): Access {
-  const neighbour = new Neighbour({ name: 'chat-room-service', url, timeoutMs: config.neighbourTimeoutMs, log });
+  const neighbour = new Neighbour({ name: 'chat-room-service', url, timeoutMs: config.neighbourTimeoutMs, log, now });
   const answers = new Answers<Members>({
     size: config.neighbourCacheSize,
     staleMs: config.neighbourStaleTtlMs,

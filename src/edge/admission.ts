@@ -1,19 +1,23 @@
 /** Asks `Access` before something happens in a conversation: at once where the answer is known, else when it comes. */
 import type { RoomKey } from '../actors/protocol/ids.js';
 import type { Rejection } from '../actors/rejections.js';
+import type { Log } from '../observe/log.js';
 import type { Access, Verdict } from './access.js';
+import { describe } from './failures.js';
 import type { Finish } from './port.js';
 import { refusal, refuse } from './refusals.js';
 
 export class Admission {
   readonly #access: Access;
   readonly #capacity: number;
+  readonly #log: Log;
   #waiting = 0;
 
   /** @param capacity requests that may wait for an answer of the Chat Room Service; over it they are OVERLOADED */
-  constructor(access: Access, capacity: number) {
+  constructor(access: Access, capacity: number, log: Log) {
     this.#access = access;
     this.#capacity = capacity;
+    this.#log = log;
   }
 
   /**
@@ -30,11 +34,16 @@ export class Admission {
       finish(refuse('OVERLOADED'));
     } else {
       this.#waiting += 1;
-      void may.then((verdict) => {
-        this.#waiting -= 1;
-        if (verdict === 'yes') go();
-        else finish(verdict === 'no' ? refusal(absent) : refuse('UNAVAILABLE'));
-      });
+      may
+        .then((verdict) => {
+          this.#waiting -= 1;
+          if (verdict === 'yes') go();
+          else finish(verdict === 'no' ? refusal(absent) : refuse('UNAVAILABLE'));
+        })
+        // Only a bug gets here: one request without an answer, not the end of the process.
+        .catch((error: unknown) => {
+          this.#log.error({ userId, ...describe(error) }, 'an admitted request threw');
+        });
     }
   }
 

@@ -36,6 +36,7 @@ export function createDirectory({ config, log, now = () => performance.now() }: 
     url,
     timeoutMs: config.neighbourTimeoutMs,
     log,
+    now,
     // Nobody waits for a name, so a small part of the neighbour's strength will do.
     concurrency: 8,
     maxBytes: 65_536,

@@ -55,16 +55,19 @@ export interface Limits {
   readonly requests: RateLimiter;
 }
 
-export function createLimits(config: {
+export interface LimitSettings {
   readonly rateLimitEnabled: boolean;
   readonly sendRate: number;
   readonly sendBurst: number;
   readonly eventRate: number;
   readonly eventBurst: number;
-}): Limits {
+}
+
+/** @param now milliseconds, monotonic */
+export function createLimits(config: LimitSettings, now: () => number = () => performance.now()): Limits {
   if (!config.rateLimitEnabled) return { sends: unlimited, requests: unlimited };
   return {
-    sends: createRateLimiter({ rate: config.sendRate, burst: config.sendBurst }),
-    requests: createRateLimiter({ rate: config.eventRate, burst: config.eventBurst }),
+    sends: createRateLimiter({ rate: config.sendRate, burst: config.sendBurst, now }),
+    requests: createRateLimiter({ rate: config.eventRate, burst: config.eventBurst, now }),
   };
 }

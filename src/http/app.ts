@@ -71,8 +71,7 @@ export function createApp(parts: AppParts): Hono<AppEnv> {
 
   app.notFound(notFound);
   app.onError((error, c) => {
-    if (error instanceof HTTPException && error.status < 500)
-      return failure(c, refuse('MALFORMED'), error.status as 400);
+    if (error instanceof HTTPException && error.status < 500) return failure(c, refuse('MALFORMED'), error.status);
     // The caller went away while the body was read: there is nobody to answer and nothing to repair.
     if (c.req.raw.signal.aborted) return failure(c, refuse('MALFORMED'));
     log.error(

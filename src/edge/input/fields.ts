@@ -79,10 +79,12 @@ export class Fields {
     return value ?? '';
   }
 
-  /** The id of a message in its one spelling; null when the text can name none. Not a text: a problem. */
+  /** The id of a message in its one spelling; null for a text that can name none. Anything but a text is a problem. */
   messageId(): string | null {
-    const id = this.requiredId('messageId', 'message_id');
-    return isMessageId(id) ? id.toLowerCase() : null;
+    const value = this.#take('messageId', 'message_id');
+    if (typeof value === 'string') return isMessageId(value) ? value.toLowerCase() : null;
+    this.fail('messageId must be a string');
+    return null;
   }
 
   /** A reference that must at least have the shape of a message id; null when absent. */

@@ -135,7 +135,7 @@ export class Neighbour {
     let bytes = 0;
     if (response.body === null) return text;
     // Leaving the loop by a throw cancels the stream and with it the request.
-    for await (const chunk of response.body) {
+    for await (const chunk of response.body as AsyncIterable<Uint8Array>) {
       bytes += chunk.byteLength;
       if (bytes > this.#options.maxBytes) throw new NeighbourError(`an answer above ${this.#options.maxBytes} bytes`);
       text += decoder.decode(chunk, { stream: true });
