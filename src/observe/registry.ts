@@ -1,5 +1,6 @@
 /** What the two metric registries share: the prefix of every name, and how a registry travels between threads. */
-import { AggregatorRegistry, Registry, type MetricObjectWithValues, type MetricValue } from 'prom-client';
+import type { Registry} from 'prom-client';
+import { AggregatorRegistry, type MetricObjectWithValues, type MetricValue } from 'prom-client';
 
 /** Every metric of this service starts like this. */
 export const prefix = 'dinguscord_messages_';
