@@ -11,7 +11,7 @@ import { recentMessages } from './catch-up.js';
 import type { RoomReply } from './reply.js';
 import type { RoomState } from './state.js';
 
-/** Rooms whose recent messages are kept as text, per behaviour; over it the oldest text is dropped. */
+/** Rooms whose recent messages are kept as text, so that idle rooms keep none; over it the oldest text is dropped. */
 const textsKept = 32;
 
 const silence: readonly Broadcast[] = [];

@@ -86,7 +86,7 @@ export function supply(state: RoomState, facts: Facts): void {
   }
   const below = firstSeq(state);
   for (const fact of facts.marks) {
-    // Marks in memory include those of frames that the store has not been asked about since: they only rise.
+    // Both are committed, and marks only rise.
     const known = state.marks?.get(fact.userId);
     const read = Math.max(fact.read, known?.read ?? 0);
     const delivered = Math.max(fact.delivered, known?.delivered ?? 0, read);
