@@ -16,12 +16,13 @@ test.before(async () => {
 test.after.always(() => database.drop());
 
 async function failure(call: Promise<unknown>): Promise<WriteFailure | 'none'> {
-  const error: unknown = await call.then(
-    () => null,
-    (reason: unknown) => reason,
-  );
-  if (error !== null && !(error instanceof StoreError)) throw error;
-  return error?.failure ?? 'none';
+  try {
+    await call;
+    return 'none';
+  } catch (error) {
+    if (error instanceof StoreError) return error.failure;
+    throw error;
+  }
 }
 
 function query<Row extends object>(text: string, values: unknown[] = []): Promise<Row[]> {
