@@ -52,6 +52,7 @@ function prettyStream(): DestinationStream {
     sync: true,
     colorize: isatty(stdout),
     translateTime: 'SYS:HH:MM:ss.l',
+    singleLine: true,
     ignore: 'pid,hostname,service',
   });
 }
