@@ -20,7 +20,7 @@ export async function openDatabaseServer(folder: string): Promise<Postgres> {
     database: 'postgres',
     maxConnections,
     fsync: true,
-    log: createLog('warn', 'bench'),
+    log: createLog('error', 'bench'),
   });
   const close = async () => {
     await embedded.stop();

@@ -82,11 +82,16 @@ export function loadTables(load: LoadCase, rounds: readonly LoadRound[]): string
 /** The tables of the memory case. */
 export function memoryTables(rounds: readonly MemoryRound[]): string {
   const mb = (of: (round: MemoryRound) => number) => `${figure(median(rounds.map(of)) / 1024 ** 2)} MB`;
-  const count = (of: (round: MemoryRound) => number) => figure(median(rounds.map(of)));
+  const count = (of: (round: MemoryRound) => number) => Math.round(median(rounds.map(of))).toLocaleString('en-US');
   const figures = table(
     ['moment', 'rooms in memory', 'resident memory', 'after a collection'],
     [
-      ['after the warm-up', count((r) => r.resident[0]), mb((r) => r.rssStart), mb((r) => r.rssStartCollected)],
+      [
+        'after the warm-up and a rest',
+        count((r) => r.resident[0]),
+        mb((r) => r.rssStart),
+        mb((r) => r.rssStartCollected),
+      ],
       ['every room touched', count((r) => r.resident[2]), mb((r) => r.rssFull), mb((r) => r.rssFullCollected)],
       ['highest', '', mb((r) => r.rssPeak), ''],
       ['rooms evicted', count((r) => r.residentEvicted), mb((r) => r.rssEvicted), mb((r) => r.rssEvictedCollected)],

@@ -19,7 +19,7 @@ export interface LoadRound {
 /** Bytes. */
 export interface MemoryRound {
   readonly rooms: number;
-  /** Resident memory of the process: after the warm-up, … */
+  /** Resident memory of the process: after the warm-up and a rest, with all rooms in memory, at most, after the rest that follows; … */
   readonly rssStart: number;
   readonly rssFull: number;
   readonly rssPeak: number;

@@ -25,6 +25,8 @@ export interface Touch {
   readonly secret: string;
   /** First part of the room ids, so that two loads can use different rooms. */
   readonly prefix: string;
+  /** First part of the user ids. Users number their messages from 1: the same user again would be answered as a retry. */
+  readonly users: string;
   readonly rooms: number;
   readonly sockets: number;
   readonly inFlight: number;

@@ -9,7 +9,7 @@ export async function runTouch(plan: Touch, onWindow: (edge: 'start' | 'end') =>
   const tally = new Tally();
   const members = Array.from(
     { length: plan.sockets },
-    (_, i) => new Member(`${plan.prefix}-user-${i}`, tally, plan.contentLength, false),
+    (_, i) => new Member(`${plan.users}-${i}`, tally, plan.contentLength, false),
   );
   for (const member of members) await member.connect(plan.port, sign(member.userId, plan.secret));
   onWindow('start');
