@@ -18,8 +18,8 @@ test('a joiner gets room_joined first, then exactly the broadcasts placed after 
   alice.emit('send_message', { room_id: 'r', content: 'later' });
   await chat.arrived(1);
   chat.commit();
-  await hearsBob.until((all) => all.of('new_message').length === 2);
-  await hearsAlice.until((all) => all.of('new_message').length === 3);
+  await hearsBob.until((all) => all.of('new_message').length >= 2);
+  await hearsAlice.until((all) => all.of('new_message').length >= 3);
   t.deepEqual(hearsBob.names, ['room_joined 1', 'new_message 2', 'new_message 3']);
   t.deepEqual(hearsAlice.names, ['new_message 1', 'user_joined bob', 'new_message 2', 'new_message 3']);
 });
@@ -36,7 +36,7 @@ test('a socket that joins a room again gets its room_joined between the broadcas
     await chat.arrived(before + 1);
   }
   chat.commit();
-  await hears.until((all) => all.of('new_message').length === 3);
+  await hears.until((all) => all.of('new_message').length >= 3);
   t.deepEqual(hears.names, ['new_message 1', 'room_joined 1', 'new_message 2', 'room_joined 2', 'new_message 3']);
 });
 
@@ -62,7 +62,7 @@ test('no socket of an excepted user gets a broadcast, everybody else does', asyn
   other.emit('send_message', { room_id: 'r', content: 'end' });
   await chat.arrived(2);
   chat.commit();
-  for (const hears of [first, second, bob]) await hears.until((all) => all.of('new_message').length === 1);
+  for (const hears of [first, second, bob]) await hears.until((all) => all.of('new_message').length >= 1);
   t.deepEqual(first.names, ['new_message 1']);
   t.deepEqual(second.names, ['new_message 1']);
   t.deepEqual(bob.names, ['user_typing alice', 'new_message 1']);
@@ -76,11 +76,11 @@ test('a direct message reaches all sockets of both users and nobody else', async
   alice.emit('send_message', { receiver_id: 'bob', content: 'hi' });
   await chat.arrived(1);
   chat.commit();
-  for (const one of hears.slice(0, 3)) await one.until((all) => all.of('new_message').length === 1);
+  for (const one of hears.slice(0, 3)) await one.until((all) => all.of('new_message').length >= 1);
   carol.emit('send_message', { receiver_id: 'carol', content: 'to myself' });
   await chat.arrived(1);
   chat.commit();
-  await hears[3].until((all) => all.of('new_message').length === 1);
+  await hears[3].until((all) => all.of('new_message').length >= 1);
   t.deepEqual(
     hears[3].of('new_message').map((body) => body['content']),
     ['to myself'],

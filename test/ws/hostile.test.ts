@@ -45,8 +45,8 @@ test('binary attachments are refused wherever they hide', async (t) => {
   const ws = await raw('mallory');
   for (const place of [
     '{"_placeholder":true,"num":0}',
-    '{"content":{"_placeholder":true,"num":0}}',
-    '{"metadata":{"a":[{"b":{"_placeholder":true,"num":0}}]}}',
+    '{"room_id":"r","content":"x","extra":{"_placeholder":true,"num":0}}',
+    '{"room_id":"r","content":"x","metadata":{"a":[{"b":{"_placeholder":true,"num":0}}]}}',
   ]) {
     const answer = rawText(ws, isError);
     ws.send(`451-["send_message",${place}]`);

@@ -88,6 +88,16 @@ test('spliced packets are what socket.io encodes itself', (t) => {
   ]);
 });
 
+test('what the kernel has not taken counts as unsent', async (t) => {
+  const { conn, ws } = await connection(t);
+  const wire = new Wire(conn);
+  ws.pause();
+  t.is(wire.pending, 0);
+  // More than the buffers of a loopback connection can hold.
+  wire.writeFrames({ compress: false, wsPreEncodedFrame: [Buffer.alloc(64 * 1024 * 1024)] });
+  t.true(wire.pending > 1_000_000);
+});
+
 test('all that a socket gets in one frame is one packet of the engine, in order', async (t) => {
   const { conn, ws } = await connection(t);
   const flushed: unknown[][] = [];
