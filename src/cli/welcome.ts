@@ -15,9 +15,9 @@ export function welcome(config: Pick<Config, 'nodeEnv' | 'jwtPublicKey' | 'httpB
   In another terminal, in this folder, send a message as alice and read the room:
 
     export TOKEN=$(npm run --silent token -- alice)
-    curl -s ${url}${base === '' ? '/' : base} -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \\
+    curl -sw '\\n' ${url}${base === '' ? '/' : base} -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \\
       -d '{"room_id":"lobby","content":"Hello"}'
-    curl -s ${url}${base}/room/lobby -H "Authorization: Bearer $TOKEN"
+    curl -sw '\\n' ${url}${base}/room/lobby -H "Authorization: Bearer $TOKEN"
 
   Then chat over Socket.IO, and send again with curl to see it arrive (Ctrl-C ends it):
 

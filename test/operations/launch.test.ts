@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import test, { type ExecutionContext } from 'ava';
 import { packageRoot } from '../../src/cli/root.js';
+import { manifest } from './package.js';
 
 /** A package of its own with our scripts; `files` are its other files. */
 function packageWith(t: ExecutionContext, files: Readonly<Record<string, string>>): string {
@@ -25,15 +26,21 @@ interface Run {
   readonly lines: readonly string[];
 }
 
+type OnLine = (line: string, kill: (signal: NodeJS.Signals) => void) => void;
+
 /** Runs the launcher; `onLine` may send signals. */
-async function launch(
+function launch(folder: string, args: readonly string[], env: Record<string, string> = {}, onLine?: OnLine) {
+  return run(folder, [process.execPath, 'scripts/launch.mjs', ...args], env, onLine);
+}
+
+async function run(
   folder: string,
-  args: readonly string[],
-  env: Record<string, string> = {},
-  onLine: (line: string, kill: (signal: NodeJS.Signals) => void) => void = () => undefined,
+  [command = '', ...args]: readonly string[],
+  env: Record<string, string>,
+  onLine: OnLine = () => undefined,
 ): Promise<Run> {
-  const path = { PATH: process.env['PATH'] ?? '' };
-  const child = spawn(process.execPath, [join(folder, 'scripts/launch.mjs'), ...args], { env: { ...path, ...env } });
+  const inherited = { PATH: process.env['PATH'] ?? '', HOME: process.env['HOME'] ?? '' };
+  const child = spawn(command, args, { cwd: folder, env: { ...inherited, ...env } });
   const lines: string[] = [];
   const collect = (line: string): void => {
     lines.push(line);
@@ -57,23 +64,44 @@ const drains = `
 
 test('without sources and compiler it runs the build, passes arguments, and the signal arrives once', async (t) => {
   const folder = packageWith(t, { 'build/src/main.js': drains });
-  const run = await launch(folder, ['src/main.js', 'a', 'b'], {}, (line, kill) => {
+  const ended = await launch(folder, ['src/main.js', 'a', 'b'], {}, (line, kill) => {
     if (line.startsWith('ready')) kill('SIGTERM');
   });
-  t.deepEqual(run, { code: 7, signal: null, lines: ['ready a b', 'signals 1'] });
+  t.deepEqual(ended, { code: 7, signal: null, lines: ['ready a b', 'signals 1'] });
+});
+
+test('SIGTERM sent to npm start reaches the service once, and npm waits for its end', async (t) => {
+  const { start } = manifest.scripts;
+  const folder = packageWith(t, {
+    'package.json': JSON.stringify({ type: 'module', scripts: { start } }),
+    'build/src/main.js': drains,
+  });
+  const { code, lines } = await run(
+    folder,
+    ['npm', 'start', '--silent'],
+    { npm_config_loglevel: 'silent' },
+    (line, kill) => {
+      if (line.startsWith('ready')) kill('SIGTERM');
+    },
+  );
+  t.is(code, 7);
+  t.deepEqual(
+    lines.filter((line) => /^(ready|signals)/.test(line)).map((line) => line.trim()),
+    ['ready', 'signals 1'],
+  );
 });
 
 test('without a build and a compiler it says so and fails', async (t) => {
-  const run = await launch(packageWith(t, {}), ['src/main.js']);
-  t.is(run.code, 1);
-  t.regex(run.lines.join('\n'), /not built/);
+  const { code, lines } = await launch(packageWith(t, {}), ['src/main.js']);
+  t.is(code, 1);
+  t.regex(lines.join('\n'), /not built/);
 });
 
 test('.env is read, and what the environment says already wins', async (t) => {
   const program = 'console.log(process.env.FIRST, process.env.SECOND);';
   const folder = packageWith(t, { 'build/src/main.js': program, '.env': 'FIRST=file\nSECOND=file\n' });
-  const run = await launch(folder, ['src/main.js'], { SECOND: 'environment' });
-  t.deepEqual(run.lines, ['file environment']);
+  const { lines } = await launch(folder, ['src/main.js'], { SECOND: 'environment' });
+  t.deepEqual(lines, ['file environment']);
 });
 
 /** The fixture is compiled without Node's types, which are most of the work. */
