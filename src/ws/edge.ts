@@ -14,6 +14,7 @@ import { Admission } from './admission.js';
 import { Authentication } from './authentication.js';
 import { Dispatcher } from './dispatcher.js';
 import type { OutgoingBurst } from './fanout/burst.js';
+import { Wire, type Connection } from './fanout/wire.js';
 import { Hub } from './hub.js';
 import type { EdgeMetrics } from './metrics.js';
 import { eventPacket } from './packets.js';
@@ -65,12 +66,11 @@ class Edge implements SocketEdge {
   readonly #authentication: Authentication;
   readonly #dispatcher: Dispatcher;
   readonly #admission: Admission;
-  /** Bounded by MAX_SOCKETS. */
+  /** Bounded by MAX_SOCKETS, as are the sessions on them. */
+  readonly #connections = new Set<Connection>();
   readonly #sessions = new Set<Session>();
   #io: ChatServer | null = null;
   #draining = false;
-  /** Called when the last session is gone; set while stopping. */
-  #emptied: (() => void) | null = null;
 
   constructor(parts: SocketEdgeParts) {
     const { config, chat, tokens, presence, metrics, log } = parts;
@@ -82,7 +82,7 @@ class Edge implements SocketEdge {
     this.#authentication = new Authentication({ tokens, presence, hub, metrics, log, authTimeoutMs, socketsPerUser });
     const authentication = this.#authentication;
     this.#dispatcher = new Dispatcher({ authentication, chat, hub, metrics, log, ackBacklog, roomsPerSocket });
-    this.#admission = new Admission(config.maxSockets, () => this.#io?.engine.clientsCount ?? 0, metrics, log);
+    this.#admission = new Admission(config.maxSockets, () => this.#connections.size, metrics, log);
   }
 
   start(): Promise<void> {
@@ -99,6 +99,10 @@ class Edge implements SocketEdge {
       cors: { origin: corsOrigin(config.corsOrigins) },
     });
     io.engine.use(this.#admission.middleware);
+    io.engine.on('connection', (conn: Connection) => {
+      this.#connections.add(conn);
+      conn.once('close', () => this.#connections.delete(conn));
+    });
     io.use(this.#authentication.handshake);
     io.on('connection', (socket) => {
       this.#connected(socket);
@@ -123,24 +127,15 @@ class Edge implements SocketEdge {
     if (io === null) return;
     this.drain();
     this.#io = null;
-    const closing = [...this.#sessions];
-    for (const session of closing) session.drop();
-    await this.#allGone();
-    for (const session of closing) session.cut();
-    // Connections that never joined the namespace, and the WebSocket server; the HTTP server belongs to another service.
+    // Connections that never joined the namespace too: an open one would hold up the end of the HTTP server.
+    const wires = [...this.#connections].map((conn) => new Wire(conn));
+    const closed = Promise.all(wires.map((wire) => wire.closed()));
+    for (const session of [...this.#sessions]) session.drop();
+    for (const wire of wires) wire.close();
+    await within(stopGraceMs, closed);
+    for (const wire of wires) wire.terminate();
+    // Not `io.close()`: it would close the HTTP server, which belongs to another service.
     io.engine.close();
-  }
-
-  async #allGone(): Promise<void> {
-    if (this.#sessions.size === 0) return;
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, stopGraceMs);
-      this.#emptied = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
-    this.#emptied = null;
   }
 
   #connected(socket: ChatSocket): void {
@@ -181,7 +176,6 @@ class Edge implements SocketEdge {
     this.#authentication.disconnected(session);
     this.#sessions.delete(session);
     metrics.sockets -= 1;
-    if (this.#sessions.size === 0) this.#emptied?.();
   }
 
   #overflowed(session: Session, burst: OutgoingBurst | null): void {
@@ -201,4 +195,14 @@ class Edge implements SocketEdge {
 function corsOrigin(origins: string | null): string | string[] {
   if (origins === null || origins.trim() === '*') return '*';
   return origins.split(',').map((origin) => origin.trim());
+}
+
+/** Waits for something, but no longer than `ms`. */
+async function within(ms: number, something: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms);
+  });
+  await Promise.race([something, late]);
+  clearTimeout(timer);
 }

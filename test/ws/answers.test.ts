@@ -1,5 +1,7 @@
 /** Acknowledgements and events of the wire contract, one by one. */
 import test from 'ava';
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { ask, next, Recorder, world } from './support/world.js';
 
 test('a send is acknowledged with its message, whatever is in it', async (t) => {
@@ -147,6 +149,32 @@ test('draining tells every socket, refuses connections and events, and still ans
   t.is(await closed, 'transport close');
   t.is(metrics.sockets, 0);
   await edge.stop();
+});
+
+test('stopping cuts connections that do not agree to close, with and without a namespace', async (t) => {
+  const { port, edge } = await world(t);
+  const mute = await Promise.all(
+    ['', '40{"token":"alice"}'].map(async (first) => {
+      const socket = connect(port, '127.0.0.1');
+      socket.write(
+        'GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n' +
+          `Sec-WebSocket-Key: ${Buffer.alloc(16).toString('base64')}\r\nSec-WebSocket-Version: 13\r\n\r\n`,
+      );
+      const heard = (what: string): Promise<void> =>
+        new Promise((resolve) => socket.on('data', (data) => (data.includes(what) ? resolve() : undefined)));
+      const open = heard('"sid"');
+      const authenticated = heard('authenticated');
+      await open;
+      if (first === '') return socket;
+      socket.write(Buffer.concat([Buffer.from([0x81, 0x80 | first.length, 0, 0, 0, 0]), Buffer.from(first)]));
+      await authenticated;
+      return socket;
+    }),
+  );
+  const closed = mute.map((socket) => once(socket, 'close'));
+  await edge.stop();
+  await Promise.all(closed);
+  t.pass();
 });
 
 test('connections over the bound are refused with 503 and Retry-After on both transports', async (t) => {

@@ -15,7 +15,10 @@ export type Connection = Socket['conn'];
 interface FrameSocket {
   /** Bytes given to it and not yet taken by the kernel. */
   readonly bufferedAmount: number;
+  /** 3 is closed. */
+  readonly readyState: number;
   terminate(): void;
+  once(event: 'close', listener: () => void): unknown;
 }
 
 function frameSocketOf(transport: object): FrameSocket | null {
@@ -92,11 +95,20 @@ export class Wire {
     this.#conn.close();
   }
 
-  /** Closes at once, whatever is unsent. */
+  /** Resolves when nothing of the connection is left, the TCP connection of a WebSocket included. */
+  closed(): Promise<void> {
+    return new Promise((resolve) => {
+      const socket = this.takesFrames ? this.#socket : null;
+      if (socket === null ? this.#conn.readyState === 'closed' : socket.readyState === 3) resolve();
+      else if (socket === null) this.#conn.once('close', resolve);
+      else socket.once('close', resolve);
+    });
+  }
+
+  /** Closes at once, whatever is unsent. The engine forgets a WebSocket before its peer has agreed to close; this does not. */
   terminate(): void {
-    if (this.#conn.readyState === 'closed') return;
     if (this.takesFrames) this.#socket?.terminate();
-    else this.#conn.close(true);
+    else if (this.#conn.readyState !== 'closed') this.#conn.close(true);
   }
 
   #park(size: number): void {
