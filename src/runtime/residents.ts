@@ -138,7 +138,7 @@ export class Residents<State, Reply> {
 
   /** Lets empty rooms go that were not used for the idle time. Looks at a slice of the rooms per call. */
   evictIdle(now: number): void {
-    for (let looked = 0; looked < Math.min(sweepSlice, this.#cells.size); looked++) {
+    for (let looks = Math.min(sweepSlice, this.#cells.size); looks > 0; looks--) {
       const cell = this.#next();
       if (cell === null) return;
       if (now - cell.usedAt >= this.#options.idleTtlMs && !this.#occupied(cell)) this.#evict(cell);

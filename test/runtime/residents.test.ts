@@ -103,6 +103,16 @@ test('empty rooms leave after the idle time, occupied and used ones stay', async
   t.is(residents.evictions, 1);
 });
 
+test('one sweep lets all idle rooms go', async (t) => {
+  const { residents } = setUp(1_000);
+  await residents.activate(
+    Array.from({ length: 500 }, (_, i) => `room-${i}`),
+    0,
+  );
+  residents.evictIdle(1_000);
+  t.is(residents.size, 0);
+});
+
 test('law 9: rooms in memory never stay above the bound, and occupied ones that must go are named', async (t) => {
   const { residents } = setUp(4);
   for (let i = 0; i < 50; i++) {
