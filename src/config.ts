@@ -184,8 +184,10 @@ const neighbours = {
 
 /* prettier-ignore */
 const scaleOut = {
-  redisHost: optional('REDIS_HOST', 'Redis server for several nodes; this version runs as one node, so a value is only warned about and not used'),
-  redisPort: integer('REDIS_PORT', 6379, 1, 65535, 'TCP port', 'Its port; not used either'),
+  redisHost: optional('REDIS_HOST', 'Redis server; with it several nodes on one database share the rooms, without it this is the only node'),
+  redisPort: integer('REDIS_PORT', 6379, 1, 65535, 'TCP port', 'Its port'),
+  redisPassword: optional('REDIS_PASSWORD', 'Its password'),
+  redisPrefix: text('REDIS_PREFIX', 'dinguscord', 'Begins every key and channel in Redis; the same on all nodes of a deployment'),
   rabbitmqUrl: url('RABBITMQ_URL', ['amqp', 'amqps'], 'RabbitMQ server for integration events; this version publishes none, so a value is only warned about and not used'),
 };
 
