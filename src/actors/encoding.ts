@@ -4,6 +4,7 @@
  */
 import type { ActorLimits } from './protocol/limits.js';
 import type { Broadcast, RoomEvent } from './protocol/events.js';
+import { evictionBroadcast } from './protocol/eviction.js';
 import { roomIdOf } from './protocol/ids.js';
 import { encodeMessage, type Message } from './protocol/message.js';
 import type { Answer } from './protocol/replies.js';
@@ -89,6 +90,8 @@ export class Encoder {
         const data = JSON.stringify({ userId, messageIds, roomId: roomIdOf(state.key), upTo });
         return [packet(name, data, null, userId)];
       }
+      case 'members_evicted':
+        return [evictionBroadcast(state.key, event)];
       case 'occupant_joined':
         return event.edge ? [aboutUser('user_joined', state, event.userId)] : silence;
       case 'occupant_left':

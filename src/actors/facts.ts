@@ -5,6 +5,7 @@ import type { ActorLimits } from './protocol/limits.js';
 import type { Message } from './protocol/message.js';
 import type { Facts, Need } from './protocol/state.js';
 import { find, firstSeq } from './recent.js';
+import { supplyRemovals } from './removals.js';
 import type { FrameMemory, RoomState } from './state.js';
 
 const nothing: readonly Need[] = [];
@@ -12,7 +13,7 @@ const nothing: readonly Need[] = [];
 /** Asked for every command before any command of the frame is decided. */
 export function needs(state: RoomState, command: Command, limits: ActorLimits): readonly Need[] {
   // Of a room that nobody wrote to, the store has nothing that memory has not.
-  if (state.lastSeq === 0) return nothing;
+  if (state.lastVersion === 0) return nothing;
   switch (command.kind) {
     case 'send':
       return command.replyTo === null ? nothing : needsOfReply(state, command, command.replyTo);
@@ -33,6 +34,8 @@ export function needs(state: RoomState, command: Command, limits: ActorLimits): 
       const marks = state.marks?.get(command.userId);
       if (marks === undefined || marks.read < below - 1) list.push({ need: 'marks', userId: command.userId, below });
       const { since } = command;
+      if (limits.removalsKept > 0 && state.removals?.read !== true)
+        list.push({ need: 'removals', limit: limits.removalsKept + 1 });
       if (since !== null && since < state.floor) list.push({ need: 'changes', since, limit: limits.catchUpMessages });
       return list;
     }
@@ -43,6 +46,9 @@ export function needs(state: RoomState, command: Command, limits: ActorLimits): 
     case 'announce':
     case 'tick':
       return nothing;
+    case 'evict':
+      // It is among them when it was sent again after it had committed.
+      return [{ need: 'removals', limit: limits.removalsKept + 1 }];
   }
 }
 
@@ -76,8 +82,12 @@ function behindRing(state: RoomState, given: readonly string[]): string[] {
   return [...ids];
 }
 
-export function supply(state: RoomState, facts: Facts): void {
-  const frame = (state.frame ??= { guests: new Map(), unread: new Map(), changesSince: Infinity });
+export function supply(state: RoomState, facts: Facts, limits: ActorLimits): void {
+  const frame = (state.frame ??= { guests: new Map(), unread: new Map(), changesSince: Infinity, removals: null });
+  if (facts.removals !== undefined) {
+    frame.removals = facts.removals;
+    supplyRemovals(state, facts.removals, limits);
+  }
   for (const message of facts.messages) admit(state, frame, message);
   for (const { since, messages } of facts.changes) {
     if (messages === null) continue;

@@ -4,6 +4,7 @@ import type { AnnouncedEvent, OccupantEvent, RoomEvent } from './protocol/events
 import type { ActorLimits } from './protocol/limits.js';
 import { catchUp } from './catch-up.js';
 import { unreadOf } from './receipts.js';
+import { refuseRemoved } from './removals.js';
 import { answer, done, noEvents, type RoomDecision, type RoomReply } from './reply.js';
 import type { RoomState } from './state.js';
 import { stopOf } from './typing.js';
@@ -11,6 +12,8 @@ import { setOccupant } from './undo.js';
 
 export function decideJoin(state: RoomState, command: JoinCommand, limits: ActorLimits): RoomDecision {
   const { userId, socketId } = command;
+  const refusal = refuseRemoved(state, userId, command.admitted);
+  if (refusal !== null) return refusal;
   const reply: RoomReply = {
     kind: 'joined',
     catchUp: catchUp(state, command.since, limits),

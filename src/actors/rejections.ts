@@ -26,6 +26,11 @@ export interface Rejection {
   readonly code: RejectionCode;
   /** Shown to the caller. Never holds message content, tokens or ids of rooms the caller may not see. */
   readonly message: string;
+  /**
+   * For the edge alone, never shown: the version at which the caller's access ended. Whoever has access all the same asks
+   * for it anew and says so with the command (`admitted`).
+   */
+  readonly removal?: number;
 }
 
 /** A refusal of the table, with the table's own message unless a more helpful one is given. */

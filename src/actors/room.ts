@@ -14,6 +14,7 @@ import { Encoder } from './encoding.js';
 import { needs, supply } from './facts.js';
 import { decideAnnounce, decideJoin, decideLeave, evolveOccupants } from './occupants.js';
 import { decideMark, evolveReceipt } from './receipts.js';
+import { decideEvict, evolveEviction } from './removals.js';
 import type { RoomDecision, RoomReply } from './reply.js';
 import { decideDelete, decideEdit, decideSend, evolveMessage } from './sequencing.js';
 import { activate, carry, occupied, settle, type RoomState } from './state.js';
@@ -44,9 +45,9 @@ export function roomBehaviour(limits: ActorLimits): RoomBehaviour {
   return {
     activate: (snapshot) => activate(snapshot, limits),
     needs: (state, command) => needs(state, command, limits),
-    supply,
+    supply: (state, facts) => supply(state, facts, limits),
     decide: (state, command, now, known) => decide(state, command, now, known, limits),
-    evolve,
+    evolve: (state, event) => evolve(state, event, limits),
     encodeReply: (state, reply) => encoder.reply(state, reply),
     broadcasts: (state, event) => encoder.broadcasts(state, event),
     settle: (state) => {
@@ -90,13 +91,15 @@ function decide(
       return decideTypingUsers(state, now, limits);
     case 'announce':
       return decideAnnounce(command);
+    case 'evict':
+      return decideEvict(state, command, now, known);
     case 'tick':
       return decideTick(state, now, limits);
   }
 }
 
 /** Changes the state in place and returns it. */
-function evolve(state: RoomState, event: RoomEvent): RoomState {
+function evolve(state: RoomState, event: RoomEvent, limits: ActorLimits): RoomState {
   switch (event.type) {
     case 'message_created':
     case 'message_edited':
@@ -105,6 +108,9 @@ function evolve(state: RoomState, event: RoomEvent): RoomState {
       break;
     case 'receipt_advanced':
       evolveReceipt(state, event);
+      break;
+    case 'members_evicted':
+      evolveEviction(state, event, limits);
       break;
     case 'occupant_joined':
     case 'occupant_left':

@@ -5,6 +5,7 @@ import type { MessageEvent, RoomEvent } from './protocol/events.js';
 import type { Message } from './protocol/message.js';
 import { canonicalId } from './facts.js';
 import { append, find, findSent, findSentGuest, firstSeq, replace } from './recent.js';
+import { refuseRemoved } from './removals.js';
 import { answer, refuse, type RoomDecision } from './reply.js';
 import type { RoomState } from './state.js';
 import { stopOf } from './typing.js';
@@ -17,6 +18,8 @@ export function decideSend(state: RoomState, command: SendCommand, now: number, 
     return sent(state, { type: 'message_created', durable: true, message, replayed: true }, now);
   }
   const { senderId, clientMsgId } = command;
+  const refusal = refuseRemoved(state, senderId, command.admitted);
+  if (refusal !== null) return refusal;
   const original = clientMsgId === null ? null : findSent(state, senderId, clientMsgId);
   if (original !== null) return answer({ kind: 'message', message: original });
 

@@ -6,8 +6,9 @@
 import type { ActorLimits } from './protocol/limits.js';
 import type { RoomKey } from './protocol/ids.js';
 import type { Message } from './protocol/message.js';
-import type { RoomSnapshot } from './protocol/state.js';
+import type { Removal, RoomSnapshot } from './protocol/state.js';
 import { trim, weight } from './recent.js';
+import type { Removals } from './removals.js';
 import { rollBack, type Undo } from './undo.js';
 
 /** How far a user has got; `delivered` is never below `read`. */
@@ -32,6 +33,8 @@ export interface FrameMemory {
   readonly unread: Map<string, { readonly read: number; readonly count: number }>;
   /** Every message older than the ring that changed after this version is among the guests. */
   changesSince: number;
+  /** What the store told of removals; null when it was not asked. */
+  removals: readonly Removal[] | null;
 }
 
 export interface RoomState {
@@ -55,6 +58,8 @@ export interface RoomState {
   occupants: Map<string, Set<string>> | null;
   /** Bounded by `typingUsers`: a further user is refused. */
   typing: Map<string, Typing> | null;
+  /** Null while no removal is known, which is the rule. */
+  removals: Removals | null;
   frame: FrameMemory | null;
   /** How to take back what this frame did to occupants and typing; as long as the frame's ephemeral events. */
   undo: Undo[] | null;
@@ -84,6 +89,7 @@ export function activate(snapshot: RoomSnapshot, limits: ActorLimits): RoomState
     marks: null,
     occupants: null,
     typing: null,
+    removals: null,
     frame: null,
     undo: null,
     sent: null,
@@ -130,6 +136,8 @@ export function carry(old: RoomState, fresh: RoomState): RoomState {
   rollBack(old);
   fresh.occupants = old.occupants;
   fresh.typing = old.typing;
+  // One that did not commit stays noted: whoever it names is only asked about once more.
+  fresh.removals = old.removals;
   old.text = null;
   return fresh;
 }

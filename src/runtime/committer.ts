@@ -9,22 +9,23 @@
  * | transient | no | wait a little and try again, until nobody waits for the answers any more |
  * | fenced | no | throw every state away, take the partitions again, decide again |
  * | lost | unknown | the same, and look up first what did commit |
+ * | a partition is not held (any more) | maybe, if it was lost meanwhile | its commands are answered `moved`: sent again to the owner, who looks them up |
  * | a command threw | no | refuse that command, decide the others again |
  */
 import type { Command } from '../actors/protocol/commands.js';
 import type { RoomKey } from '../actors/protocol/ids.js';
 import type { Need } from '../actors/protocol/state.js';
-import { reject, type Rejection } from '../actors/rejections.js';
+import { reject, type RejectionCode } from '../actors/rejections.js';
 import type { Log } from '../observe/log.js';
 import type { Behaviour, Known } from './behaviour.js';
-import type { Burst, Outcome } from './frames.js';
+import type { Burst, LaneOutcome } from './frames.js';
 import type { Ownership } from './ownership.js';
 import type { Residents, RoomCell } from './residents.js';
-import { stage, StagingFault, type Batch } from './stage.js';
+import { stage, StagingFault, type Batch, type Refusal } from './stage.js';
 import { StoreError } from './store/port.js';
 
 export interface Committed {
-  readonly outcomes: readonly Outcome[];
+  readonly outcomes: readonly LaneOutcome[];
   readonly bursts: readonly Burst[];
 }
 
@@ -37,7 +38,10 @@ interface CommitterOptions<State, Reply> {
   readonly behaviour: Behaviour<State, Reply>;
   readonly residents: Residents<State, Reply>;
   readonly ownership: Ownership;
+  readonly partitionOf: (key: RoomKey) => number;
   readonly replyDeadlineMs: number;
+  /** Whether integration events are written with the frame. */
+  readonly outbox: boolean;
   readonly metrics: CommitterMetrics;
   readonly log: Log;
 }
@@ -54,7 +58,7 @@ export class Committer<State, Reply> {
 
   /** One outcome per command, same order. Never rejects, unless the shard stops while the store is away. */
   async commit(commands: readonly Command[], resent: boolean): Promise<Committed> {
-    const outcomes: Outcome[] = [];
+    const outcomes: LaneOutcome[] = [];
     const bursts: Burst[] = [];
     // Batches still to commit, in order: more than one only while a bad command is being found.
     const open: Batch[] = [{ commands, offset: 0, resent, lookUp: resent, known: null, refused: new Map() }];
@@ -72,14 +76,14 @@ export class Committer<State, Reply> {
   }
 
   async #settle(batch: Batch, giveUpAt: number): Promise<Committed | 'halve'> {
-    const { ownership, residents, metrics, log } = this.#options;
+    const { ownership, residents, partitionOf, metrics, log } = this.#options;
     const keys = new Set(batch.commands.map((command) => command.key));
     let stale = 0;
     let looked = false;
     for (;;) {
-      await ownership.ensure();
+      await ownership.ensure(() => new Set([...keys].map(partitionOf)));
       try {
-        return await this.#attempt(batch, keys);
+        return await this.#attempt(batch, this.#here(batch, keys));
       } catch (error) {
         residents.invalidate(keys);
         const fault = error instanceof StagingFault ? 'threw' : error instanceof StoreError ? error.failure : null;
@@ -91,7 +95,7 @@ export class Committer<State, Reply> {
             { kind: bad?.kind, command: bad?.id, room: bad?.key, err: error.cause },
             'a command threw and is refused',
           );
-          batch.refused.set(error.index, reject('INTERNAL'));
+          batch.refused.set(error.index, { ok: false, rejection: reject('INTERNAL') });
           continue;
         }
         if (fault === 'duplicate' && !looked) {
@@ -104,11 +108,11 @@ export class Committer<State, Reply> {
         if (fault === 'data' || fault === 'duplicate') {
           // A duplicate that the lookup does not find breaks some other constraint: the command is bad, as with `data`.
           if (batch.commands.length > 1) return 'halve';
-          return refuseAll(batch, reject('UNPROCESSABLE'));
+          return refuseAll(batch, 'UNPROCESSABLE');
         }
         if (fault === 'stale' && ++stale < staleAttempts) continue;
         if (fault === 'transient') {
-          if (Date.now() >= giveUpAt) return refuseAll(batch, reject('UNAVAILABLE'));
+          if (Date.now() >= giveUpAt) return refuseAll(batch, 'UNAVAILABLE');
           await ownership.pause(retryPauseMs);
           continue;
         }
@@ -121,13 +125,26 @@ export class Committer<State, Reply> {
     }
   }
 
+  /** The rooms whose partitions are held. The commands of the others are answered at once, and never decided here. */
+  #here(batch: Batch, keys: ReadonlySet<RoomKey>): ReadonlySet<RoomKey> {
+    const { ownership, partitionOf } = this.#options;
+    if (ownership.alone) return keys;
+    const here = new Set<RoomKey>();
+    for (const key of keys) if (ownership.owns(partitionOf(key))) here.add(key);
+    if (here.size === keys.size) return keys;
+    batch.commands.forEach((command, index) => {
+      if (!here.has(command.key)) batch.refused.set(index, moved);
+    });
+    return here;
+  }
+
   async #attempt(batch: Batch, keys: ReadonlySet<RoomKey>): Promise<Committed> {
     const { behaviour, residents, ownership, metrics } = this.#options;
     const now = Date.now();
     const cells = await residents.activate(keys, now);
     if (batch.lookUp && batch.known === null) await this.#lookUp(batch);
     await this.#supply(batch.commands, cells);
-    const staged = stage(behaviour, batch, cells, now);
+    const staged = stage(behaviour, batch, cells, now, this.#options.outbox);
     const append = staged.builder.build(
       (partition) => ownership.fence(partition),
       (key) => {
@@ -180,8 +197,11 @@ export class Committer<State, Reply> {
   }
 }
 
-function refuseAll(batch: Batch, rejection: Rejection): Committed {
-  return { outcomes: batch.commands.map(() => ({ ok: false, rejection })), bursts: [] };
+const moved: Refusal = { ok: false, moved: true };
+
+function refuseAll(batch: Batch, code: RejectionCode): Committed {
+  const refusal: Refusal = { ok: false, rejection: reject(code) };
+  return { outcomes: batch.commands.map((_, index) => batch.refused.get(index) ?? refusal), bursts: [] };
 }
 
 function halves(batch: Batch): Batch[] {
@@ -196,7 +216,7 @@ function halves(batch: Batch): Batch[] {
       resent: batch.resent,
       lookUp: batch.lookUp,
       known: batch.known?.slice(from, to) ?? null,
-      refused: new Map(inside.map(([i, rejection]) => [i - from, rejection])),
+      refused: new Map(inside.map(([i, refusal]) => [i - from, refusal])),
     };
   }
 }

@@ -19,6 +19,8 @@ export interface ShardSettings {
   readonly frameDeadlineMs: number;
   /** Nobody waits longer for an answer: work that is known not to be written is given up by then. */
   readonly replyDeadlineMs: number;
+  /** Whether integration events are written with the frames: there is a broker to send them to. */
+  readonly outbox: boolean;
 }
 
 /** The life-long piscina task of one worker. */

@@ -167,6 +167,7 @@ export class RoomRuntime implements Rooms, Service {
           maxResidentRooms: Math.max(1, Math.floor(config.maxResidentRooms / this.#lanes.length)),
           frameDeadlineMs: config.frameDeadlineMs,
           replyDeadlineMs: config.replyDeadlineMs,
+          outbox: config.rabbitmqUrl !== null,
         },
       },
       stuckMs: config.workerStuckMs,
@@ -251,6 +252,7 @@ function actorLimits(config: Config): ActorLimits {
     typingQuietMs: typingQuietMs,
     typingUsers: typingUsers,
     marksKept: marksKept,
+    removalsKept: config.rabbitmqUrl === null ? 0 : removalsKept,
     catchUpMessages: config.catchUpMessages,
   };
 }
@@ -259,3 +261,4 @@ function actorLimits(config: Config): ActorLimits {
 const typingQuietMs = 2_000;
 const typingUsers = 1_000;
 const marksKept = 1_000;
+const removalsKept = 1_000;

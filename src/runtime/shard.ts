@@ -65,6 +65,7 @@ export class Shard<State, Reply> {
       residents: this.#residents,
       ownership: this.#ownership,
       replyDeadlineMs: settings.replyDeadlineMs,
+      outbox: settings.outbox,
       metrics,
       log,
     });

@@ -5,11 +5,12 @@
 import type { Command } from '../actors/protocol/commands.js';
 import type { Broadcast } from '../actors/protocol/events.js';
 import type { RoomKey } from '../actors/protocol/ids.js';
-import type { Rejection } from '../actors/rejections.js';
 import { AppendBuilder } from './append-builder.js';
 import type { Behaviour, Known } from './behaviour.js';
-import type { Burst, Outcome, PlacedBroadcast } from './frames.js';
+import type { Burst, LaneOutcome, PlacedBroadcast } from './frames.js';
 import type { RoomCell } from './residents.js';
+
+export type Refusal = Extract<LaneOutcome, { readonly ok: false }>;
 
 /** Commands that go into one transaction, and what is known of them from earlier attempts. */
 export interface Batch {
@@ -22,12 +23,12 @@ export interface Batch {
   lookUp: boolean;
   /** One per command once looked up. */
   known: readonly (Known | null)[] | null;
-  /** Commands that are refused whatever the actor says, by index: they threw. */
-  readonly refused: Map<number, Rejection>;
+  /** Commands that no actor is asked about, by index: they threw, or their partition moved. */
+  readonly refused: Map<number, Refusal>;
 }
 
 export interface Staged {
-  readonly outcomes: readonly Outcome[];
+  readonly outcomes: readonly LaneOutcome[];
   readonly bursts: readonly Burst[];
   readonly builder: AppendBuilder;
 }
@@ -42,20 +43,24 @@ export class StagingFault extends Error {
   }
 }
 
-/** @throws StagingFault with the command's index; the states of all rooms of the batch are then to be read again */
+/**
+ * @param outbox whether integration events are to be written
+ * @throws StagingFault with the command's index; the states of all rooms of the batch are then to be read again
+ */
 export function stage<State, Reply>(
   behaviour: Behaviour<State, Reply>,
   batch: Batch,
   cells: ReadonlyMap<RoomKey, RoomCell<State>>,
   now: number,
+  outbox = false,
 ): Staged {
-  const builder = new AppendBuilder();
-  const outcomes: Outcome[] = [];
+  const builder = new AppendBuilder(outbox);
+  const outcomes: LaneOutcome[] = [];
   const bursts = new Map<RoomKey, PlacedBroadcast[]>();
   batch.commands.forEach((command, index) => {
     const refused = batch.refused.get(index);
     if (refused !== undefined) {
-      outcomes.push({ ok: false, rejection: refused });
+      outcomes.push(refused);
       return;
     }
     try {
@@ -64,7 +69,9 @@ export function stage<State, Reply>(
       for (const broadcast of said) {
         let burst = bursts.get(command.key);
         if (burst === undefined) bursts.set(command.key, (burst = []));
-        burst.push({ packet: broadcast.packet, version: broadcast.version, except: broadcast.except, at: place });
+        const { packet, version, except, evict } = broadcast;
+        const placed = { packet, version, except, at: place };
+        burst.push(evict === undefined ? placed : { ...placed, evict });
       }
     } catch (error) {
       throw new StagingFault(index, error);

@@ -22,6 +22,7 @@ function setUp(recentMessages = 3) {
     typingQuietMs: 2_000,
     typingUsers: 10,
     marksKept: 2,
+    removalsKept: 2,
     catchUpMessages: 100,
   });
   const residents = new Residents(behaviour, {
@@ -33,7 +34,7 @@ function setUp(recentMessages = 3) {
   const held: boolean[] = [];
   const ownership = new Ownership({ writer, partitions: [7], onChange: (now) => held.push(now), log });
   const metrics = { frameCommitted: () => undefined, frameRetried: (reason: string) => void retries.push(reason) };
-  const committer = new Committer({ behaviour, residents, ownership, replyDeadlineMs: 200, metrics, log });
+  const committer = new Committer({ behaviour, residents, ownership, replyDeadlineMs: 200, outbox: false, metrics, log });
   return { writer, committer, retries, held };
 }
 

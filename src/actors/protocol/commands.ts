@@ -7,7 +7,16 @@ interface Addressed {
   readonly id: string;
 }
 
-export interface SendCommand extends Addressed {
+/** Somebody enters the room, or speaks in it: refused to those whose access ended, until it is known to be given anew. */
+interface Admitted {
+  /**
+   * The version of the user's removal in the knowledge of which the edge asked for access again; absent when it knows of
+   * none. A removal above it is answered as NOT_FOUND with `removal`, see `rejections.ts`.
+   */
+  readonly admitted?: number;
+}
+
+export interface SendCommand extends Addressed, Admitted {
   readonly kind: 'send';
   readonly senderId: string;
   readonly senderName: string;
@@ -46,7 +55,7 @@ export interface MarkCommand extends Addressed {
   readonly upTo: number | null;
 }
 
-export interface JoinCommand extends Addressed {
+export interface JoinCommand extends Addressed, Admitted {
   readonly kind: 'join';
   readonly userId: string;
   readonly socketId: string;
@@ -81,6 +90,12 @@ export interface AnnounceCommand extends Addressed {
   readonly occupants: readonly (readonly [userId: string, socketId: string])[];
 }
 
+/** Ends the access of a user, or of everybody (null: the room is deleted), exactly at its place in the room's stream. */
+export interface EvictCommand extends Addressed {
+  readonly kind: 'evict';
+  readonly userId: string | null;
+}
+
 /** Sent by the shard itself when a room's next deadline has passed (a typing that ends). */
 export interface TickCommand extends Addressed {
   readonly kind: 'tick';
@@ -97,4 +112,5 @@ export type Command =
   | StopTypingCommand
   | TypingUsersCommand
   | AnnounceCommand
+  | EvictCommand
   | TickCommand;

@@ -32,6 +32,19 @@ export interface ReceiptEvent {
   readonly messageIds: readonly string[];
 }
 
+/** Access ended for a user, or for everybody: it takes a version, so that it has its place in the room's stream. */
+export interface EvictionEvent {
+  readonly type: 'members_evicted';
+  readonly durable: true;
+  /** Id of the command. */
+  readonly id: string;
+  /** Null: everybody, the room is deleted. */
+  readonly userId: string | null;
+  readonly version: number;
+  /** As in `MessageEvent`. */
+  readonly replayed: boolean;
+}
+
 export interface OccupantEvent {
   readonly type: 'occupant_joined' | 'occupant_left';
   readonly durable: false;
@@ -59,7 +72,13 @@ export interface TypingEvent {
   readonly at: number;
 }
 
-export type RoomEvent = MessageEvent | ReceiptEvent | OccupantEvent | AnnouncedEvent | TypingEvent;
+export type RoomEvent = MessageEvent | ReceiptEvent | EvictionEvent | OccupantEvent | AnnouncedEvent | TypingEvent;
+
+/** Whose access ends. */
+export interface Eviction {
+  /** Null: everybody's. */
+  readonly userId: string | null;
+}
 
 /** One packet for sockets, encoded once. */
 export interface Broadcast {
@@ -69,4 +88,10 @@ export interface Broadcast {
   readonly version: number | null;
   /** A user none of whose sockets gets it. */
   readonly except: string | null;
+  /**
+   * Only on the end of somebody's access, which has a version like every durable change. The packet is for their sockets
+   * alone, and is the last that these get: exactly here in the stream they leave the room. Everybody else gets nothing,
+   * but stands at the version. A socket that joined later (with this version or a higher one) is not meant.
+   */
+  readonly evict?: Eviction;
 }

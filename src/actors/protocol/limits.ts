@@ -12,6 +12,8 @@ export interface ActorLimits {
   readonly typingUsers: number;
   /** Watermarks of users kept in memory per room; over it the least recently used are read from the store again. */
   readonly marksKept: number;
+  /** Users whose removal one room remembers; over it everybody's access is asked for anew. 0 where nobody can be removed. */
+  readonly removalsKept: number;
   /** A catch-up by `since` brings at most this many changed messages; more answer `resync_required`. */
   readonly catchUpMessages: number;
 }

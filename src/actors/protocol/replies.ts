@@ -9,7 +9,7 @@
  * | join | `{ roomId, messages, success: true, seq, version, unread }` |
  * | leave | `{ roomId, success: true }` |
  * | typing_users | `{ roomId, typingUsers }` |
- * | typing, stop_typing, announce, tick | `{}` |
+ * | typing, stop_typing, announce, evict, tick | `{}` |
  *
  * `roomId` is null in a direct conversation.
  */

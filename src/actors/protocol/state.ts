@@ -19,7 +19,18 @@ export type Need =
   /** The user's watermarks, and how many of others' undeleted messages lie past `read` and below seq `below`. */
   | { readonly need: 'marks'; readonly userId: string; readonly below: number }
   /** Every message whose version is above `since`; null in the answer when there are more than `limit`. */
-  | { readonly need: 'changes'; readonly since: number; readonly limit: number };
+  | { readonly need: 'changes'; readonly since: number; readonly limit: number }
+  /** The room's latest removals: those young enough to have been in flight together with a command; the newest `limit`. */
+  | { readonly need: 'removals'; readonly limit: number };
+
+/** The end of somebody's access. */
+export interface Removal {
+  /** Id of the command. */
+  readonly id: string;
+  /** Null: everybody. */
+  readonly userId: string | null;
+  readonly version: number;
+}
 
 export interface Marks {
   readonly userId: string;
@@ -41,4 +52,6 @@ export interface Facts {
   readonly messages: readonly Message[];
   readonly marks: readonly Marks[];
   readonly changes: readonly Changes[];
+  /** Present when they were asked for. */
+  readonly removals?: readonly Removal[];
 }

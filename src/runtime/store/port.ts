@@ -1,7 +1,7 @@
 /** What the runtime and the edges ask of the store. `postgres/` fills it; the embedded database is the same code. */
 import type { RoomKey } from '../../actors/protocol/ids.js';
 import type { Message } from '../../actors/protocol/message.js';
-import type { Facts, Need, RoomSnapshot } from '../../actors/protocol/state.js';
+import type { Facts, Need, Removal, RoomSnapshot } from '../../actors/protocol/state.js';
 
 /** A partition this writer owns, and the epoch under which it does. */
 export interface Fence {
@@ -19,6 +19,26 @@ export interface RoomStep {
   readonly toVersion: number;
 }
 
+/**
+ * An integration event to be sent after the commit, by reference: what it says of a message is read when it is sent, so that
+ * content erased by then is not in it.
+ */
+export interface OutboxRow {
+  readonly partition: number;
+  readonly key: RoomKey;
+  /** `created` stands for all messages from `from` to `to`, which took their versions one after the other. */
+  readonly kind: 'created' | 'edited' | 'deleted' | 'delivered' | 'read';
+  /** Seqs; equal unless `created`. Of a receipt `to` is the watermark, and `from` the one before it. */
+  readonly from: number;
+  readonly to: number;
+  /** Of the change; 0 for receipts, which have none. */
+  readonly version: number;
+  /** Who marked; null otherwise. */
+  readonly userId: string | null;
+  /** Ids that a receipt newly covers; null otherwise. */
+  readonly messageIds: readonly string[] | null;
+}
+
 /** The durable effect of one frame. It commits whole or not at all. */
 export interface Append {
   readonly fences: readonly Fence[];
@@ -33,6 +53,10 @@ export interface Append {
     readonly delivered: number;
     readonly read: number;
   }[];
+  /** In the order in which they happened; absent when there are none. */
+  readonly outbox?: readonly OutboxRow[];
+  /** Absent when there are none. */
+  readonly removals?: readonly (Removal & { readonly key: RoomKey })[];
 }
 
 /**

@@ -19,6 +19,7 @@ export const limits: ActorLimits = {
   typingQuietMs: 2_000,
   typingUsers: 3,
   marksKept: 2,
+  removalsKept: 2,
   catchUpMessages: 6,
 };
 

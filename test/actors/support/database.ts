@@ -1,8 +1,8 @@
 /** What the store promises, in arrays: everything ever committed, built from events alone. */
 import type { SendCommand } from '../../../src/actors/protocol/commands.js';
-import type { RoomEvent } from '../../../src/actors/protocol/events.js';
+import type { EvictionEvent, RoomEvent } from '../../../src/actors/protocol/events.js';
 import type { Message } from '../../../src/actors/protocol/message.js';
-import type { Facts, Need, RoomSnapshot } from '../../../src/actors/protocol/state.js';
+import type { Facts, Need, Removal, RoomSnapshot } from '../../../src/actors/protocol/state.js';
 
 interface Row {
   readonly userId: string;
@@ -17,6 +17,7 @@ export class Database {
   readonly key: string;
   readonly #messages: Message[] = [];
   readonly #receipts: Row[] = [];
+  readonly #removals: Removal[] = [];
   /** How often facts were asked for. */
   reads = 0;
 
@@ -29,7 +30,7 @@ export class Database {
   }
 
   get lastVersion(): number {
-    return Math.max(0, ...this.#messages.map((message) => message.version));
+    return Math.max(0, ...[...this.#messages, ...this.#removals].map(({ version }) => version));
   }
 
   /** All messages by seq, counts taken from the receipts. */
@@ -49,8 +50,15 @@ export class Database {
     for (const message of created.values()) if (this.#find(message) !== null) throw new Duplicate();
     for (const event of events) {
       if (event.type === 'receipt_advanced') this.#advance(event.userId, event.delivered, event.read);
+      else if (event.type === 'members_evicted') this.#remove(event);
       else if (event.durable && !event.replayed) this.#write(event.message, event.type === 'message_created');
     }
+  }
+
+  #remove({ id, userId, version, replayed }: EvictionEvent): void {
+    if (replayed) return;
+    if (version !== this.lastVersion + 1) throw new Error('law 5: the version is not the next one');
+    this.#removals.push({ id, userId, version });
   }
 
   #write(message: Message, created: boolean): void {
@@ -85,6 +93,7 @@ export class Database {
     const messages: Message[] = [];
     const marks: Facts['marks'][number][] = [];
     const changes: Facts['changes'][number][] = [];
+    let removals: readonly Removal[] | undefined;
     for (const need of needs) {
       if (need.need === 'message') messages.push(...this.messages().filter((message) => message.id === need.id));
       else if (need.need === 'sent') {
@@ -98,12 +107,13 @@ export class Database {
             message.seq > read && message.seq < below && message.senderId !== userId && message.deletedAt === null,
         );
         marks.push({ userId, delivered, read, unreadBelow: unread.length, below });
-      } else {
+      } else if (need.need === 'removals') removals = this.#removals.slice(-need.limit);
+      else {
         const changed = this.messages().filter((message) => message.version > need.since);
         changes.push({ since: need.since, messages: changed.length > need.limit ? null : changed });
       }
     }
-    return structuredClone({ messages, marks, changes });
+    return structuredClone({ messages, marks, changes, ...(removals === undefined ? {} : { removals }) });
   }
 
   #find(wanted: Pick<SendCommand, 'id' | 'senderId' | 'clientMsgId'>): Message | null {
