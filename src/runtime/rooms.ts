@@ -1,5 +1,6 @@
 /** THE facade: all that the edges know of the runtime. Commands go in, outcomes and bursts come out, in order. */
 import type { AnnounceCommand, Command } from '../actors/protocol/commands.js';
+import type { Broadcast } from '../actors/protocol/events.js';
 import type { RoomKey } from '../actors/protocol/ids.js';
 import type { Burst, Outcome } from './frames.js';
 
@@ -14,6 +15,45 @@ export interface EdgeListener {
   announce(key: RoomKey): AnnounceCommand | null;
   /** The rooms in which this edge has sockets. */
   occupiedRooms(): Iterable<RoomKey>;
+}
+
+/** How far sockets have got in a room. */
+export interface Standing {
+  readonly version: number;
+  readonly seq: number;
+}
+
+/** A broadcast made from the store, since the original was missed on its way. */
+export interface RepairedBroadcast extends Broadcast {
+  readonly version: number;
+  /** Of a new message, else null. New messages are known by their seq: the version of one that changed since is not kept. */
+  readonly seq: number | null;
+}
+
+export interface RepairedRoom {
+  readonly key: RoomKey;
+  /** All that changed after the edge's standing, in order; null when that is too much to be told one by one. */
+  readonly events: readonly RepairedBroadcast[] | null;
+  /** Where everyone stands afterwards. */
+  readonly to: Standing;
+}
+
+/** An edge that hears of rooms on other nodes as well: it says where it stands, and is given what it missed. */
+export interface StreamEdge extends EdgeListener {
+  /** Where the sockets that are furthest behind stand in a room; null when none of this edge hears of it. */
+  standing(key: RoomKey): Standing | null;
+  onRepaired(room: RepairedRoom): void;
+  /** From now on `listener` is told of rooms in which a socket joined behind the others; before, that is announced to it. */
+  onBehind(listener: (key: RoomKey) => void): void;
+  /** A packet (JSON text of an event) for every socket of a user. */
+  onPersonal(userId: string, packet: string): void;
+  /**
+   * A direct conversation stands elsewhere at `version` since `ageMs`. Sockets of its users that were there and did not hear
+   * of it are told resync_required.
+   */
+  onDirectHead(key: RoomKey, version: number, ageMs: number): void;
+  /** Anything may have been missed in direct conversations: every socket is told resync_required. */
+  onDirectGap(): void;
 }
 
 export interface Rooms {

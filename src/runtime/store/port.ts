@@ -134,6 +134,14 @@ export interface Located {
   readonly senderId: string;
 }
 
+/** What changed in a room since a version, and where the room stands, in one snapshot. */
+export interface RoomChanges {
+  readonly lastSeq: number;
+  readonly lastVersion: number;
+  /** Every message whose version is above the one asked for, seq ascending; null when there are more than the limit. */
+  readonly messages: readonly Message[] | null;
+}
+
 /** Reads of the edges, from a pool. They see what is committed, nothing else. Reject when the store cannot answer. */
 export interface ReadStore {
   page(key: RoomKey, query: PageQuery): Promise<Page>;
@@ -143,6 +151,10 @@ export interface ReadStore {
   locate(ids: readonly string[]): Promise<readonly Located[]>;
   /** Others' undeleted messages with from < seq <= upTo, newest `limit` of them, oldest first. */
   covered(key: RoomKey, userId: string, from: number, upTo: number, limit: number): Promise<readonly Message[]>;
+  /** What a receiver of a room's stream missed. */
+  changes(key: RoomKey, since: number, limit: number): Promise<RoomChanges>;
+  /** The versions of rooms, by key; a room that nobody wrote to is missing. */
+  heads(keys: readonly RoomKey[]): Promise<ReadonlyMap<RoomKey, number>>;
   /** Resolves when the database answers and takes writes; for health and readiness. */
   check(): Promise<void>;
 }

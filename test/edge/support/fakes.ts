@@ -11,7 +11,7 @@ import { createLimits } from '../../../src/edge/rate-limiter.js';
 import type { Log } from '../../../src/observe/log.js';
 import type { Outcome } from '../../../src/runtime/frames.js';
 import type { Rooms } from '../../../src/runtime/rooms.js';
-import type { Located, Page, PageQuery, ReadStore } from '../../../src/runtime/store/port.js';
+import type { Located, Page, PageQuery, ReadStore, RoomChanges } from '../../../src/runtime/store/port.js';
 
 export interface Line {
   readonly level: number;
@@ -95,6 +95,18 @@ export class FakeReads implements ReadStore {
     return this.#read('covered', () =>
       this.#of(key).filter(({ seq, senderId }) => seq > from && seq <= upTo && senderId !== userId),
     );
+  }
+
+  changes(key: RoomKey, since: number): Promise<RoomChanges> {
+    return this.#read('changes', () => {
+      const all = this.#of(key);
+      const lastVersion = all.reduce((highest, { version }) => Math.max(highest, version), 0);
+      return { lastSeq: all.length, lastVersion, messages: all.filter(({ version }) => version > since) };
+    });
+  }
+
+  heads(keys: readonly RoomKey[]): Promise<ReadonlyMap<RoomKey, number>> {
+    return this.#read('heads', () => new Map(keys.map((key) => [key, this.#of(key).length])));
   }
 
   check(): Promise<void> {

@@ -7,7 +7,7 @@ import { isMessageId, type RoomKey } from '../../../actors/protocol/ids.js';
 import type { Message } from '../../../actors/protocol/message.js';
 import type { Log } from '../../../observe/log.js';
 import type { Service } from '../../lifecycle.js';
-import { StoreError, type Located, type Page, type PageQuery, type ReadStore } from '../port.js';
+import { StoreError, type Located, type Page, type PageQuery, type ReadStore, type RoomChanges } from '../port.js';
 import { textArray } from './arrays.js';
 import { clientConfig, keyedLookups, type ConnectionSettings } from './connection.js';
 import { toStoreError } from './errors.js';
@@ -92,6 +92,27 @@ export class PostgresReads implements ReadStore, Service {
   async covered(key: RoomKey, userId: string, from: number, upTo: number, limit: number): Promise<readonly Message[]> {
     const [row] = await this.#query<RangeRow>('covered', [key, userId, from, upTo, limit]);
     return row === undefined ? [] : toMessages(row);
+  }
+
+  async changes(key: RoomKey, since: number, limit: number): Promise<RoomChanges> {
+    const [row] = await this.#query<RangeRow & { last_seq: number; last_version: number }>('changes', [
+      key,
+      since,
+      limit,
+    ]);
+    if (row === undefined) return { lastSeq: 0, lastVersion: 0, messages: [] };
+    const messages = toMessages(row);
+    return {
+      lastSeq: row.last_seq,
+      lastVersion: row.last_version,
+      messages: messages.length > limit ? null : messages,
+    };
+  }
+
+  async heads(keys: readonly RoomKey[]): Promise<ReadonlyMap<RoomKey, number>> {
+    if (keys.length === 0) return new Map();
+    const rows = await this.#query<{ room_key: string; last_version: number }>('heads', [textArray(keys)]);
+    return new Map(rows.map((row) => [row.room_key, row.last_version]));
   }
 
   async check(): Promise<void> {
