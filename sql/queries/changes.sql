@@ -1,6 +1,8 @@
 -- What changed in a room since a version, and where it stands: $1 key, $2 version, $3 limit; at most limit + 1 messages, so that
 -- too many is seen. No row when nobody wrote to the room. How it finds them is told in facts_changes.sql.
 select r.last_seq, r.last_version, found.messages,
+  (select json_agg(json_build_array(x.id, x.user_id, x.version) order by x.version)
+    from room_removals x where x.room_key = $1 and x.version > $2::bigint) as removals,
   case when found.lo is not null then room_marks($1, found.lo, found.hi, found.senders) end as marks
 from rooms r
 cross join lateral (

@@ -140,6 +140,8 @@ export interface RoomChanges {
   readonly lastVersion: number;
   /** Every message whose version is above the one asked for, seq ascending; null when there are more than the limit. */
   readonly messages: readonly Message[] | null;
+  /** Ends of access above the version asked for, version ascending: see `evictionBroadcast`. */
+  readonly removals: readonly Removal[];
 }
 
 /** Reads of the edges, from a pool. They see what is committed, nothing else. Reject when the store cannot answer. */

@@ -101,7 +101,7 @@ export class FakeReads implements ReadStore {
     return this.#read('changes', () => {
       const all = this.#of(key);
       const lastVersion = all.reduce((highest, { version }) => Math.max(highest, version), 0);
-      return { lastSeq: all.length, lastVersion, messages: all.filter(({ version }) => version > since) };
+      return { lastSeq: all.length, lastVersion, messages: all.filter(({ version }) => version > since), removals: [] };
     });
   }
 

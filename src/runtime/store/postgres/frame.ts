@@ -2,6 +2,31 @@
 import type { Append } from '../port.js';
 import { plainArray, textArray } from './arrays.js';
 
+/**
+ * The values of `sql/queries/outbox_append.sql`, in its order: those of a frame, its integration events and removals. Ids of
+ * receipts are JSON text.
+ */
+export function outboxValues(append: Append): string[] {
+  const { outbox = [], removals = [] } = append;
+  return [
+    ...frameValues(append),
+
+    plainArray(outbox.map(({ partition }) => partition)),
+    textArray(outbox.map(({ key }) => key)),
+    textArray(outbox.map(({ kind }) => kind)),
+    plainArray(outbox.map(({ from }) => from)),
+    plainArray(outbox.map(({ to }) => to)),
+    plainArray(outbox.map(({ version }) => version)),
+    textArray(outbox.map(({ userId }) => userId)),
+    textArray(outbox.map(({ messageIds }) => (messageIds === null ? null : JSON.stringify(messageIds)))),
+
+    textArray(removals.map(({ key }) => key)),
+    plainArray(removals.map(({ version }) => version)),
+    textArray(removals.map(({ id }) => id)),
+    textArray(removals.map(({ userId }) => userId)),
+  ];
+}
+
 /** The values of `sql/queries/append_frame.sql`, in its order. */
 export function frameValues({ fences, rooms, created, changed, receipts }: Append): string[] {
   return [

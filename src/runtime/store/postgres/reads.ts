@@ -95,17 +95,18 @@ export class PostgresReads implements ReadStore, Service {
   }
 
   async changes(key: RoomKey, since: number, limit: number): Promise<RoomChanges> {
-    const [row] = await this.#query<RangeRow & { last_seq: number; last_version: number }>('changes', [
+    const [row] = await this.#query<ChangesRow>('changes', [
       key,
       since,
       limit,
     ]);
-    if (row === undefined) return { lastSeq: 0, lastVersion: 0, messages: [] };
+    if (row === undefined) return { lastSeq: 0, lastVersion: 0, messages: [], removals: [] };
     const messages = toMessages(row);
     return {
       lastSeq: row.last_seq,
       lastVersion: row.last_version,
       messages: messages.length > limit ? null : messages,
+      removals: (row.removals ?? []).map(([id, userId, version]) => ({ id, userId, version })),
     };
   }
 
@@ -172,6 +173,12 @@ class DeadConnection extends StoreError {
   constructor(message: string, options: ErrorOptions) {
     super('lost', message, options);
   }
+}
+
+interface ChangesRow extends RangeRow {
+  readonly last_seq: number;
+  readonly last_version: number;
+  readonly removals: readonly (readonly [id: string, userId: string | null, version: number])[] | null;
 }
 
 interface LocatedRow {

@@ -5,13 +5,13 @@
 import { isMessageId } from '../../../actors/protocol/ids.js';
 import type { RoomKey } from '../../../actors/protocol/ids.js';
 import type { Message } from '../../../actors/protocol/message.js';
-import type { Changes, Facts, Marks, Need, RoomSnapshot } from '../../../actors/protocol/state.js';
+import type { Changes, Facts, Marks, Need, Removal, RoomSnapshot } from '../../../actors/protocol/state.js';
 import type { Log } from '../../../observe/log.js';
 import { StoreError, type Append, type Fence, type Writer } from '../port.js';
 import { plainArray, textArray } from './arrays.js';
 import { keyedLookups, type ConnectionSettings } from './connection.js';
-import { frameValues } from './frame.js';
-import { acquireLease } from './lease.js';
+import { frameValues, outboxValues } from './frame.js';
+import { Lease, openPrimary } from './lease.js';
 import { sql } from './queries.js';
 import { toMessage, toMessages, type MessageRow, type RangeRow } from './rows.js';
 import { Session } from './session.js';
@@ -56,10 +56,12 @@ class PostgresWriter implements Writer {
 
   async append(append: Append): Promise<void> {
     try {
-      await this.#query('append_frame', frameValues(append));
+      if (append.outbox === undefined && append.removals === undefined)
+        await this.#query('append_frame', frameValues(append));
+      else await this.#query('outbox_append', outboxValues(append));
     } catch (error) {
       // Fenced off: somebody else owns a partition. The session goes, and with it whatever it still holds.
-      if (error instanceof StoreError && error.failure === 'fenced') this.#session?.destroy();
+      if (error instanceof StoreError && error.failure === 'fenced') this.#lease?.session.destroy();
       throw error;
     }
   }
@@ -76,7 +78,7 @@ class PostgresWriter implements Writer {
   }
 
   async facts(asked: readonly { readonly key: RoomKey; readonly needs: readonly Need[] }[]): Promise<Facts[]> {
-    const facts = asked.map(() => ({ messages: [] as Message[], marks: [] as Marks[], changes: [] as Changes[] }));
+    const facts: MutableFacts[] = asked.map(() => ({ messages: [], marks: [], changes: [] }));
     const needs = asked.flatMap(({ key, needs: list }, room) =>
       list.map((need) => ({ key, need, facts: facts[room] })),
     );
@@ -124,6 +126,17 @@ class PostgresWriter implements Writer {
         one?.to?.changes.push({ since, messages: tooMany ? null : toMessages(row) });
       }
     }
+
+    const removals = needs.flatMap(({ key, need, facts: to }) => (need.need === 'removals' ? [{ key, need, to }] : []));
+    if (removals.length > 0) {
+      for (const { to } of removals) if (to !== undefined) to.removals ??= [];
+      const values = [textArray(removals.map(({ key }) => key)), plainArray(removals.map(({ need }) => need.limit))];
+      for (const row of await this.#query<RemovalRow>('facts_removals', values)) {
+        const found = removals[row.place - 1]?.to?.removals;
+        if (found?.every(({ id }) => id !== row.id) === true)
+          found.push({ id: row.id, userId: row.user_id, version: row.version });
+      }
+    }
     return facts;
   }
 
@@ -163,6 +176,24 @@ class PostgresWriter implements Writer {
     if (this.#session === null) return Promise.reject(new StoreError('lost', 'The partitions are not acquired'));
     return this.#session.query<Row>({ name, text: sql(name), values });
   }
+}
+
+function notConnected(): StoreError {
+  return new StoreError('lost', 'The writer is not connected');
+}
+
+interface MutableFacts {
+  messages: Message[];
+  marks: Marks[];
+  changes: Changes[];
+  removals?: Removal[];
+}
+
+interface RemovalRow {
+  readonly place: number;
+  readonly id: string;
+  readonly version: number;
+  readonly user_id: string | null;
 }
 
 interface SnapshotRow extends RangeRow {
