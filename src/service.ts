@@ -13,6 +13,7 @@ import type { Log } from './observe/log.js';
 import { createMetrics } from './observe/metrics.js';
 import type { Exposition, Snapshot } from './observe/registry.js';
 import { RoomRuntime } from './runtime/room-runtime.js';
+import { SingleNodeRooms } from './runtime/single-node-rooms.js';
 import { ServiceStack } from './runtime/service-stack.js';
 import { openStore, type Store } from './runtime/store/store.js';
 import { createSocketEdge } from './ws/edge.js';
@@ -57,14 +58,16 @@ async function assemble(
   const { connection, reads } = store;
   const metrics = createMetrics();
   const edgeMetrics = createEdgeMetrics();
-  const rooms = new RoomRuntime({
+  const runtime = new RoomRuntime({
     config,
     connection,
     node,
+    alone: true,
     log,
     onWorkerRestart: () => metrics.workerRestarted(),
     onGiveUp,
   });
+  const rooms = new SingleNodeRooms(runtime);
   const directory = createDirectory({ config, log });
   const tokens = createTokens({ config, onVerified: ({ userId }) => void directory.displayName(userId) });
   const access = createAccess({ config, log });
@@ -75,12 +78,12 @@ async function assemble(
     checks: {
       database: { run: () => reads.check(), critical: true },
       rooms: {
-        run: () => (rooms.serving ? Promise.resolve() : Promise.reject(new Error('suspended'))),
+        run: () => (runtime.serving ? Promise.resolve() : Promise.reject(new Error('suspended'))),
         critical: true,
       },
     },
   });
-  const scrape = async (): Promise<Exposition> => metrics.render((await rooms.collect(scrapeTimeoutMs)) as Snapshot[]);
+  const scrape = async (): Promise<Exposition> => metrics.render((await runtime.collect(scrapeTimeoutMs)) as Snapshot[]);
   const { server } = createHttp({
     config,
     chat,
@@ -95,8 +98,8 @@ async function assemble(
   });
   const edge = createSocketEdge({ config, server, chat, tokens, presence, rooms, metrics: edgeMetrics, log });
   const listener = new Listener(server, config.host ?? '0.0.0.0', config.port);
-  metrics.watch({ edge: edgeMetrics, mailboxDepths: () => rooms.depths() });
-  const stack = new ServiceStack([rooms, presence, edge, listener], log);
+  metrics.watch({ edge: edgeMetrics, mailboxDepths: () => runtime.depths() });
+  const stack = new ServiceStack([runtime, presence, edge, listener], log);
   await stack.start();
   health.enter('serving');
   return {

@@ -1,5 +1,5 @@
 /** Who is in the room, counted by socket: a user comes with the first socket and goes with the last. */
-import type { AnnounceCommand, JoinCommand, LeaveCommand } from './protocol/commands.js';
+import type { AnnounceCommand, ForgetCommand, JoinCommand, LeaveCommand } from './protocol/commands.js';
 import type { AnnouncedEvent, OccupantEvent, RoomEvent } from './protocol/events.js';
 import type { ActorLimits } from './protocol/limits.js';
 import { catchUp } from './catch-up.js';
@@ -39,6 +39,32 @@ export function decideLeave(state: RoomState, command: LeaveCommand, now: number
 export function decideAnnounce(command: AnnounceCommand): RoomDecision {
   const { occupants } = command;
   return answer(done, occupants.length === 0 ? noEvents : [{ type: 'occupants_announced', durable: false, occupants }]);
+}
+
+/** Whether a socket of one of these nodes is in the room. */
+export function hosts(state: RoomState, nodes: readonly string[]): boolean {
+  for (const sockets of state.occupants?.values() ?? [])
+    for (const socketId of sockets) if (isOf(socketId, nodes)) return true;
+  return false;
+}
+
+export function decideForget(state: RoomState, { nodes }: ForgetCommand, now: number): RoomDecision {
+  const events: RoomEvent[] = [];
+  for (const [userId, sockets] of state.occupants ?? []) {
+    let left = sockets.size;
+    for (const socketId of sockets) {
+      if (!isOf(socketId, nodes)) continue;
+      left -= 1;
+      events.push({ type: 'occupant_left', durable: false, userId, socketId, edge: left === 0 });
+    }
+    const stop = left === 0 ? stopOf(state, userId, now) : null;
+    if (stop !== null) events.push(stop);
+  }
+  return answer(done, events);
+}
+
+function isOf(socketId: string, nodes: readonly string[]): boolean {
+  return nodes.some((node) => socketId.startsWith(`${node}/`));
 }
 
 export function evolveOccupants(state: RoomState, event: OccupantEvent | AnnouncedEvent): void {

@@ -12,7 +12,7 @@ import type { Answer } from './protocol/replies.js';
 import type { Facts, Need, RoomSnapshot } from './protocol/state.js';
 import { Encoder } from './encoding.js';
 import { needs, supply } from './facts.js';
-import { decideAnnounce, decideJoin, decideLeave, evolveOccupants } from './occupants.js';
+import { decideAnnounce, decideForget, decideJoin, decideLeave, evolveOccupants, hosts } from './occupants.js';
 import { decideMark, evolveReceipt } from './receipts.js';
 import { decideEvict, evolveEviction } from './removals.js';
 import type { RoomDecision, RoomReply } from './reply.js';
@@ -34,6 +34,7 @@ export interface RoomBehaviour {
   settle(state: RoomState): void;
   deadline(state: RoomState): number | null;
   occupied(state: RoomState): boolean;
+  hosts(state: RoomState, nodes: readonly string[]): boolean;
   carry(old: RoomState, fresh: RoomState): RoomState;
   lastSeq(state: RoomState): number;
   lastVersion(state: RoomState): number;
@@ -56,6 +57,7 @@ export function roomBehaviour(limits: ActorLimits): RoomBehaviour {
     },
     deadline,
     occupied,
+    hosts,
     carry,
     lastSeq: (state) => state.lastSeq,
     lastVersion: (state) => state.lastVersion,
@@ -93,6 +95,8 @@ function decide(
       return decideAnnounce(command);
     case 'evict':
       return decideEvict(state, command, now, known);
+    case 'forget':
+      return decideForget(state, command, now);
     case 'tick':
       return decideTick(state, now, limits);
   }

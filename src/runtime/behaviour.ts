@@ -30,6 +30,8 @@ export interface Behaviour<State, Reply> {
   deadline(state: State): number | null;
   /** Whether anyone is in the room; an occupied room is not evicted for being idle. */
   occupied(state: State): boolean;
+  /** Whether a socket of one of these nodes is in the room. */
+  hosts(state: State, nodes: readonly string[]): boolean;
   /** Who is in the room, to be kept when the durable part of a state is read again. */
   carry(old: State, fresh: State): State;
   lastSeq(state: State): number;

@@ -116,7 +116,6 @@ export class Committer<State, Reply> {
           await ownership.pause(retryPauseMs);
           continue;
         }
-        residents.invalidateAll();
         ownership.lose();
         batch.resent = true;
         batch.lookUp = true;

@@ -9,6 +9,12 @@ import type { Rejection } from '../actors/rejections.js';
 export type Outcome =
   { readonly ok: true; readonly answer: Answer } | { readonly ok: false; readonly rejection: Rejection };
 
+/** What a shard says of a command: an outcome, or that it does not hold the command's partition (nothing was decided). */
+export type LaneOutcome = Outcome | { readonly ok: false; readonly moved: true };
+
+/** Called exactly once per command; `at` is its place in its frame. */
+export type LaneReply = (outcome: LaneOutcome, at: number) => void;
+
 /** A broadcast and its place: `at` is the index of its command within the frame. */
 export interface PlacedBroadcast extends Broadcast {
   readonly at: number;
@@ -25,7 +31,7 @@ export interface CommandFrame {
   readonly shard: number;
   /** Counts the frames of a shard; the reply carries it back. */
   readonly number: number;
-  /** The frame was in flight when its host died: its outcome is unknown until it is looked up. */
+  /** A command of it was sent before and got no answer: its outcome is unknown until it is looked up. */
   readonly resent: boolean;
   readonly commands: readonly Command[];
 }
@@ -36,7 +42,7 @@ export interface FrameReply {
   readonly shard: number;
   readonly number: number;
   /** One per command, same order. */
-  readonly outcomes: readonly Outcome[];
+  readonly outcomes: readonly LaneOutcome[];
   readonly bursts: readonly Burst[];
   /** Occupied rooms that were evicted to make place: their edges announce their sockets before the next command. */
   readonly evicted: readonly RoomKey[];

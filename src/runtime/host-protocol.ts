@@ -6,12 +6,17 @@ import type { ConnectionSettings } from './store/postgres/connection.js';
 
 export interface ShardPlan {
   readonly shard: number;
+  /** Those it wants when it starts. */
   readonly partitions: readonly number[];
 }
 
 /** What a shard needs to know of the configuration. */
 export interface ShardSettings {
   readonly partitions: number;
+  /** No other node is expected: the partitions of the plan are wanted for ever, and waited for. */
+  readonly alone: boolean;
+  /** The database ends a session that is silent for longer; absent for the usual time. */
+  readonly idleSessionMs?: number;
   readonly recentMessages: number;
   readonly idleTtlMs: number;
   /** Rooms in memory per shard; over it the least recently used go. */
@@ -39,6 +44,10 @@ export interface HostTask {
 
 export type ToHost =
   | CommandFrame
+  /** The shard's partitions from now on: free ones are claimed, surplus ones freed after the frame at hand. */
+  | { readonly type: 'want'; readonly shard: number; readonly partitions: readonly number[] }
+  /** These nodes are no more: their sockets leave the rooms. */
+  | { readonly type: 'gone'; readonly nodes: readonly string[] }
   /** Finish the frames at hand, free the partitions, end the task. */
   | { readonly type: 'stop' }
   | { readonly type: 'collect'; readonly id: number };
@@ -48,8 +57,14 @@ export type FromHost =
   /** The host runs; its shards are not ready yet. */
   | { readonly type: 'hello' }
   | { readonly type: 'beat' }
-  /** The shard owns its partitions (again) and takes frames. */
+  /** The shard is connected (again) and takes frames; one that is alone holds all of its partitions. */
   | { readonly type: 'ready'; readonly shard: number }
   /** The shard lost its connection; frames sent to it wait. */
   | { readonly type: 'suspended'; readonly shard: number }
+  /** All that the shard holds, and under which epochs; sent before the replies of frames that were decided so. */
+  | {
+      readonly type: 'held';
+      readonly shard: number;
+      readonly held: readonly (readonly [partition: number, epoch: number])[];
+    }
   | { readonly type: 'collected'; readonly id: number; readonly metrics: unknown };

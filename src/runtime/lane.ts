@@ -9,10 +9,9 @@
 import type { AnnounceCommand, Command } from '../actors/protocol/commands.js';
 import { reject, type RejectionCode } from '../actors/rejections.js';
 import type { Log } from '../observe/log.js';
-import type { FrameReply } from './frames.js';
+import type { FrameReply, LaneOutcome, LaneReply } from './frames.js';
 import type { ToHost } from './host-protocol.js';
 import { Mailbox, type Envelope, type MailboxBounds } from './mailbox.js';
-import type { ReplyTo } from './rooms.js';
 
 interface Flight {
   readonly envelopes: readonly Envelope[];
@@ -62,10 +61,13 @@ export class Lane {
     return this.#post !== null && !this.#suspended;
   }
 
-  /** Queues a command, or answers OVERLOADED at once. */
-  offer(command: Command, replyTo: ReplyTo): void {
+  /**
+   * Queues a command, or answers OVERLOADED at once.
+   * @param resent an earlier sending of it got no answer: its frame is looked up before it is decided
+   */
+  offer(command: Command, replyTo: LaneReply, resent = false): void {
     const deadline = Date.now() + this.#options.replyDeadlineMs;
-    if (this.#mailbox.offer({ command, replyTo, deadline, bytes: weigh(command) })) this.#schedule();
+    if (this.#mailbox.offer({ command, replyTo, deadline, resent, bytes: weigh(command) })) this.#schedule();
     else refuse({ replyTo }, 'OVERLOADED');
   }
 
@@ -75,7 +77,7 @@ export class Lane {
     for (let i = 0; i < commands.length; i += frameMaxCommands) {
       const envelopes = commands
         .slice(i, i + frameMaxCommands)
-        .map((command) => ({ command, replyTo: null, deadline: Infinity, bytes: weigh(command) }));
+        .map((command) => ({ command, replyTo: null, deadline: Infinity, resent: false, bytes: weigh(command) }));
       this.#first.push({ envelopes, resent: false, deaths: 0 });
     }
     this.#schedule();
@@ -167,7 +169,7 @@ export class Lane {
     if (next === undefined) {
       const envelopes = this.#mailbox.take(frameMaxCommands, frameMaxBytes);
       if (envelopes.length === 0) return this.#settleIdle();
-      next = { envelopes, resent: false, deaths: 0 };
+      next = { envelopes, resent: envelopes.some(({ resent }) => resent), deaths: 0 };
     }
     const number = ++this.#number;
     this.#flight = { ...next, number };
@@ -183,7 +185,7 @@ export class Lane {
   }
 }
 
-function answer(envelope: Pick<Envelope, 'replyTo'>, outcome: Parameters<ReplyTo>[0], at: number): void {
+function answer(envelope: Pick<Envelope, 'replyTo'>, outcome: LaneOutcome, at: number): void {
   const { replyTo } = envelope;
   envelope.replyTo = null;
   replyTo?.(outcome, at);

@@ -3,14 +3,16 @@
  * sunk below its low mark, so that a full mailbox answers quickly and evenly instead of flapping at the edge.
  */
 import type { Command } from '../actors/protocol/commands.js';
-import type { ReplyTo } from './rooms.js';
+import type { LaneReply } from './frames.js';
 
 export interface Envelope {
   readonly command: Command;
   /** Null once the caller was answered (its deadline passed while the frame is still in flight). */
-  replyTo: ReplyTo | null;
+  replyTo: LaneReply | null;
   /** Milliseconds since 1970; a later envelope never has an earlier one. */
   readonly deadline: number;
+  /** An earlier sending of the command got no answer; it may have been executed. */
+  readonly resent: boolean;
   /** Roughly the bytes the command adds to its frame. */
   readonly bytes: number;
 }

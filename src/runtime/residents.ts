@@ -136,6 +136,18 @@ export class Residents<State, Reply> {
     for (const cell of this.#cells.values()) cell.stale = true;
   }
 
+  /** Lets all rooms of these partitions go, occupied or not: another shard may own them now. */
+  drop(partitions: ReadonlySet<number>): void {
+    for (const cell of this.#cells.values()) if (partitions.has(cell.partition)) this.#evict(cell);
+  }
+
+  /** The rooms in memory whose states are such. */
+  keysWhere(such: (state: State) => boolean): RoomKey[] {
+    const keys: RoomKey[] = [];
+    for (const cell of this.#cells.values()) if (cell.state !== null && such(cell.state)) keys.push(cell.key);
+    return keys;
+  }
+
   /** Lets empty rooms go that were not used for the idle time. Looks at a slice of the rooms per call. */
   evictIdle(now: number): void {
     for (let looks = Math.min(sweepSlice, this.#cells.size); looks > 0; looks--) {

@@ -1,18 +1,19 @@
-/** The Rooms facade over supervised worker hosts: lanes take the commands, hosts run the actors, replies come back in order. */
+/** The rooms of this node's own workers: lanes take the commands, supervised hosts run the actors, replies come back in order. */
 import { fileURLToPath } from 'node:url';
 import { Piscina } from 'piscina';
 import type { AnnounceCommand, Command } from '../actors/protocol/commands.js';
+import type { RoomKey } from '../actors/protocol/ids.js';
 import type { ActorLimits } from '../actors/protocol/limits.js';
 import { reject } from '../actors/rejections.js';
 import type { Config } from '../config.js';
 import type { Log } from '../observe/log.js';
-import type { FrameReply, Outcome } from './frames.js';
-import type { FromHost, ShardPlan, ToHost } from './host-protocol.js';
+import type { LocalRooms } from './cluster/port.js';
+import type { Burst, FrameReply, LaneReply } from './frames.js';
+import type { FromHost, HostTask, ShardPlan, ToHost } from './host-protocol.js';
 import { Lane } from './lane.js';
-import type { Service } from './lifecycle.js';
 import { partitionOf, partitionsOf, shardOf } from './placement.js';
 import { RestartIntensity } from './restart-intensity.js';
-import type { EdgeListener, ReplyTo, Rooms } from './rooms.js';
+import type { EdgeListener } from './rooms.js';
 import type { ConnectionSettings } from './store/postgres/connection.js';
 import { WorkerHost } from './worker-host.js';
 
@@ -21,6 +22,10 @@ export interface RoomRuntimeOptions {
   readonly connection: ConnectionSettings;
   /** Names this process in the ownership table. */
   readonly node: string;
+  /** No other node is expected: every partition is wanted for ever, and waited for. */
+  readonly alone: boolean;
+  /** The database ends a writer's session that is silent for longer; absent for the usual time. */
+  readonly idleSessionMs?: number;
   readonly log: Log;
   readonly onWorkerRestart: () => void;
   /** Restarting does not help any more: the process should end loudly. */
@@ -30,21 +35,30 @@ export interface RoomRuntimeOptions {
 const restartWindowMs = 60_000;
 const expiryMs = 250;
 
-export class RoomRuntime implements Rooms, Service {
+/** The part of an edge that actors which lost their memory ask. */
+type Announcer = Pick<EdgeListener, 'announce' | 'occupiedRooms'>;
+
+export class RoomRuntime implements LocalRooms {
   readonly name = 'rooms';
   readonly #options: RoomRuntimeOptions;
   readonly #lanes: readonly Lane[];
   readonly #intensity: RestartIntensity;
   #hosts: WorkerHost[] = [];
   #pool: Piscina | null = null;
-  #edge: EdgeListener | null = null;
-  #accepting = false;
+  #announcer: Announcer | null = null;
+  #running = false;
+  #stopped = false;
+  #wanted: ReadonlySet<number>;
+  readonly #held = new Map<number, number>();
+  readonly #heldListeners: ((partition: number, epoch: number | null) => void)[] = [];
+  readonly #frameListeners: ((bursts: readonly Burst[], evicted: readonly RoomKey[]) => void)[] = [];
   #timers: NodeJS.Timeout[] = [];
   #onServing: (() => void) | null = null;
 
   constructor(options: RoomRuntimeOptions) {
-    const { config, log } = options;
+    const { config, alone, log } = options;
     this.#options = options;
+    this.#wanted = new Set(alone ? Array.from({ length: config.partitions }, (_, partition) => partition) : []);
     this.#intensity = new RestartIntensity(config.workerRestarts, restartWindowMs);
     this.#lanes = Array.from(
       { length: config.workerThreads * config.shardsPerWorker },
@@ -60,11 +74,16 @@ export class RoomRuntime implements Rooms, Service {
     );
   }
 
-  get accepting(): boolean {
-    return this.#accepting;
+  /** Between the start and the stop, unless workers cannot be kept alive. */
+  get running(): boolean {
+    return this.#running;
   }
 
-  /** Whether every shard holds its partitions and takes frames. */
+  get held(): ReadonlyMap<number, number> {
+    return this.#held;
+  }
+
+  /** Whether every shard takes frames; a lone one then holds all of its partitions. */
   get serving(): boolean {
     return this.#lanes.every((lane) => lane.serving);
   }
@@ -74,21 +93,42 @@ export class RoomRuntime implements Rooms, Service {
     return this.#lanes.map((lane) => lane.depth);
   }
 
-  attach(listener: EdgeListener): void {
-    this.#edge = listener;
+  offer(command: Command, resent: boolean, replyTo: LaneReply): void {
+    if (this.#stopped) replyTo({ ok: false, rejection: reject('DRAINING') }, 0);
+    else this.#laneOf(command.key).offer(command, replyTo, resent);
   }
 
-  send(command: Command, replyTo: ReplyTo): void {
-    // Departures are still taken while draining: they only free memory, and the room should not keep ghosts.
-    if (!this.#accepting && command.kind !== 'leave') replyTo({ ok: false, rejection: reject('DRAINING') }, 0);
-    else this.#laneOf(command.key).offer(command, replyTo);
+  /** Only of a node that is not alone. Wanting the same again tries again to claim what is not held yet. */
+  want(partitions: ReadonlySet<number>): void {
+    const before = this.#wanted;
+    this.#wanted = partitions;
+    for (const { shard } of this.#lanes) {
+      const own = this.#partitionsOf(shard);
+      const changed = own.some((partition) => before.has(partition) !== partitions.has(partition));
+      const wanted = own.filter((partition) => partitions.has(partition));
+      if (changed || wanted.some((partition) => !this.#held.has(partition)))
+        this.#hostOf(shard)?.post({ type: 'want', shard, partitions: wanted });
+    }
   }
 
-  ask(command: Command): Promise<Outcome> {
-    return new Promise((resolve) => this.send(command, resolve));
+  gone(nodes: readonly string[]): void {
+    for (const host of this.#hosts) host.post({ type: 'gone', nodes });
   }
 
-  /** Resolves once every shard holds its partitions. */
+  onHeld(listener: (partition: number, epoch: number | null) => void): void {
+    this.#heldListeners.push(listener);
+  }
+
+  onFrame(listener: (bursts: readonly Burst[], evicted: readonly RoomKey[]) => void): void {
+    this.#frameListeners.push(listener);
+  }
+
+  /** Rooms that lost their memory hear of this edge's sockets before anything else. */
+  announceFrom(announcer: Announcer): void {
+    this.#announcer = announcer;
+  }
+
+  /** Resolves once every shard takes frames. */
   async start(): Promise<void> {
     const { config, log } = this.#options;
     const pool = new Piscina({
@@ -113,12 +153,7 @@ export class RoomRuntime implements Rooms, Service {
       setInterval(() => this.#watch(), Math.max(10, config.workerStuckMs / 4)),
     );
     await serving;
-    this.#accepting = true;
-  }
-
-  /** Refuses new commands from now on; what was accepted is still done by `stop`. */
-  drain(): void {
-    this.#accepting = false;
+    this.#running = true;
   }
 
   /** Resolves once everything accepted so far is answered. */
@@ -127,7 +162,8 @@ export class RoomRuntime implements Rooms, Service {
   }
 
   async stop(): Promise<void> {
-    this.#accepting = false;
+    this.#running = false;
+    this.#stopped = true;
     if (this.#pool === null) return;
     await this.drained();
     await Promise.all(this.#hosts.map((host) => host.stop()));
@@ -145,35 +181,19 @@ export class RoomRuntime implements Rooms, Service {
   }
 
   #createHost(pool: Piscina, worker: number): WorkerHost {
-    const { config, connection, node, log, onWorkerRestart } = this.#options;
+    const { config, log, onWorkerRestart } = this.#options;
     const shards = this.#shardsOf(worker);
-    const plans: ShardPlan[] = shards.map(({ shard }) => ({
-      shard,
-      partitions: partitionsOf(shard, this.#lanes.length, config.partitions),
-    }));
     return new WorkerHost({
       pool,
       worker,
-      task: {
-        node,
-        shards: plans,
-        connection,
-        logLevel: config.logLevel,
-        limits: actorLimits(config),
-        settings: {
-          partitions: config.partitions,
-          recentMessages: config.roomRecentMessages,
-          idleTtlMs: config.roomIdleTtlMs,
-          maxResidentRooms: Math.max(1, Math.floor(config.maxResidentRooms / this.#lanes.length)),
-          frameDeadlineMs: config.frameDeadlineMs,
-          replyDeadlineMs: config.replyDeadlineMs,
-          outbox: config.rabbitmqUrl !== null,
-        },
-      },
+      task: () => this.#task(shards),
       stuckMs: config.workerStuckMs,
       onMessage: (message, post) => this.#onMessage(message, post),
       onDeath: () => {
-        for (const lane of shards) lane.close();
+        for (const lane of shards) {
+          lane.close();
+          this.#hold(lane.shard, []);
+        }
       },
       mayRestart: () => {
         onWorkerRestart();
@@ -184,8 +204,34 @@ export class RoomRuntime implements Rooms, Service {
     });
   }
 
+  #task(lanes: readonly Lane[]): Omit<HostTask, 'port' | 'worker' | 'beatMs'> {
+    const { config, connection, node, alone, idleSessionMs } = this.#options;
+    return {
+      node,
+      shards: lanes.map(({ shard }): ShardPlan => ({
+        shard,
+        partitions: this.#partitionsOf(shard).filter((partition) => this.#wanted.has(partition)),
+      })),
+      connection,
+      logLevel: config.logLevel,
+      limits: actorLimits(config),
+      settings: {
+        partitions: config.partitions,
+        alone,
+        ...(idleSessionMs === undefined ? {} : { idleSessionMs }),
+        recentMessages: config.roomRecentMessages,
+        idleTtlMs: config.roomIdleTtlMs,
+        maxResidentRooms: Math.max(1, Math.floor(config.maxResidentRooms / this.#lanes.length)),
+        frameDeadlineMs: config.frameDeadlineMs,
+        replyDeadlineMs: config.replyDeadlineMs,
+        outbox: config.rabbitmqUrl !== null,
+      },
+    };
+  }
+
   #onMessage(message: FromHost, post: (message: ToHost) => void): void {
     if (message.type === 'frame') return this.#onFrame(message);
+    if (message.type === 'held') return this.#hold(message.shard, message.held);
     if (message.type !== 'ready' && message.type !== 'suspended') return;
     const lane = this.#lanes[message.shard];
     if (lane === undefined) return;
@@ -199,28 +245,51 @@ export class RoomRuntime implements Rooms, Service {
     const lane = this.#lanes[reply.shard];
     if (lane === undefined) return;
     lane.settle(reply);
-    if (this.#edge === null) return;
-    this.#edge.onBursts(reply.bursts);
-    if (reply.evicted.length > 0)
-      lane.announce(
-        reply.evicted.map((key) => this.#edge?.announce(key) ?? null).filter((command) => command !== null),
-      );
+    for (const listener of this.#frameListeners) listener(reply.bursts, reply.evicted);
+    const announcer = this.#announcer;
+    if (announcer !== null && reply.evicted.length > 0)
+      lane.announce(reply.evicted.map((key) => announcer.announce(key)).filter((command) => command !== null));
+  }
+
+  /** Takes over what a shard says that it holds, and tells what changed. */
+  #hold(shard: number, held: readonly (readonly [partition: number, epoch: number])[]): void {
+    const now = new Map(held);
+    for (const partition of this.#partitionsOf(shard)) {
+      const epoch = now.get(partition) ?? null;
+      if (epoch === (this.#held.get(partition) ?? null)) continue;
+      if (epoch === null) this.#held.delete(partition);
+      else this.#held.set(partition, epoch);
+      for (const listener of this.#heldListeners) listener(partition, epoch);
+    }
   }
 
   #announcements(lane: Lane): AnnounceCommand[] {
     const commands: AnnounceCommand[] = [];
-    if (this.#edge === null) return commands;
-    for (const key of this.#edge.occupiedRooms()) {
+    const announcer = this.#announcer;
+    if (announcer === null) return commands;
+    for (const key of announcer.occupiedRooms()) {
       if (this.#laneOf(key) !== lane) continue;
-      const command = this.#edge.announce(key);
+      const command = announcer.announce(key);
       if (command !== null) commands.push(command);
     }
     return commands;
   }
 
+  /** Neighbouring shards go to different workers, so that any number of busy partitions spreads evenly. */
+  #workerOf(shard: number): number {
+    return shard % this.#options.config.workerThreads;
+  }
+
   #shardsOf(worker: number): Lane[] {
-    // Neighbouring shards go to different workers, so that any number of busy partitions spreads evenly.
-    return this.#lanes.filter((lane) => lane.shard % this.#options.config.workerThreads === worker);
+    return this.#lanes.filter((lane) => this.#workerOf(lane.shard) === worker);
+  }
+
+  #hostOf(shard: number): WorkerHost | undefined {
+    return this.#hosts[this.#workerOf(shard)];
+  }
+
+  #partitionsOf(shard: number): readonly number[] {
+    return partitionsOf(shard, this.#lanes.length, this.#options.config.partitions);
   }
 
   #laneOf(key: string): Lane {
@@ -239,7 +308,7 @@ export class RoomRuntime implements Rooms, Service {
   }
 
   #giveUp(reason: string): void {
-    this.#accepting = false;
+    this.#running = false;
     this.#options.onGiveUp(reason);
   }
 }

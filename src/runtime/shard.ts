@@ -1,8 +1,8 @@
 /**
  * One ordering lane inside a worker: frames, ticks, heartbeats and evictions happen strictly one after the other, on
- * one connection. The main thread sends a next frame only after the last one came back.
+ * one connection; so do taking and freeing partitions. The main thread sends a next frame only after the last one came back.
  */
-import type { TickCommand } from '../actors/protocol/commands.js';
+import type { ForgetCommand, TickCommand } from '../actors/protocol/commands.js';
 import { reject } from '../actors/rejections.js';
 import type { Log } from '../observe/log.js';
 import type { Behaviour } from './behaviour.js';
@@ -12,7 +12,7 @@ import type { ShardPlan, ShardSettings } from './host-protocol.js';
 import { Ownership, ShardStopped } from './ownership.js';
 import { partitionOf } from './placement.js';
 import { Residents } from './residents.js';
-import { StoreError, type Writer } from './store/port.js';
+import { StoreError, type Fence, type Writer } from './store/port.js';
 
 export interface ShardMetrics extends CommitterMetrics {
   resident(shard: number, rooms: number): void;
@@ -26,7 +26,8 @@ interface ShardOptions<State, Reply> {
   readonly behaviour: Behaviour<State, Reply>;
   readonly writer: Writer;
   readonly post: (reply: FrameReply) => void;
-  readonly onOwnership: (held: boolean) => void;
+  readonly onServing: (serving: boolean) => void;
+  readonly onHeld: (held: readonly Fence[]) => void;
   readonly newId: () => string;
   readonly metrics: ShardMetrics;
   readonly log: Log;
@@ -34,6 +35,10 @@ interface ShardOptions<State, Reply> {
 
 /** Well below the session's idle time-out, after which Postgres gives the partitions away. */
 const heartbeatMs = 2_000;
+/** How soon partitions that are wanted, but were not free, are tried again. */
+const claimAgainMs = 200;
+/** Rooms of one frame in which the sockets of dead nodes are forgotten. */
+const forgetSlice = 256;
 /** A timer cannot be longer; a later deadline is looked at again then. */
 const longestTimerMs = 60_000;
 
@@ -42,28 +47,45 @@ export class Shard<State, Reply> {
   readonly #residents: Residents<State, Reply>;
   readonly #ownership: Ownership;
   readonly #committer: Committer<State, Reply>;
-  /** The lane: everything is chained to its end. At most a frame, a tick, a sweep and a heartbeat wait in it. */
+  /** The lane: everything is chained to its end. At most one of each kind waits in it: a frame, a tick, a sweep, … */
   #tail: Promise<void> = Promise.resolve();
   #stopped = false;
   #lastTalk = 0;
   #timers: NodeJS.Timeout[] = [];
   #tick: { readonly at: number; readonly timer: NodeJS.Timeout } | null = null;
   readonly #deadlines = new Map<string, number>();
+  #settling = false;
+  #claimAgain: NodeJS.Timeout | null = null;
 
   constructor(options: ShardOptions<State, Reply>) {
-    const { plan, settings, behaviour, writer, onOwnership, metrics, log } = options;
+    const { plan, settings, behaviour, writer, onServing, onHeld, metrics, log } = options;
     this.#options = options;
+    const place = (key: string): number => partitionOf(key, settings.partitions);
     this.#residents = new Residents(behaviour, {
       max: settings.maxResidentRooms,
       idleTtlMs: settings.idleTtlMs,
-      partitionOf: (key) => partitionOf(key, settings.partitions),
+      partitionOf: place,
       read: (keys) => writer.snapshots(keys, settings.recentMessages),
     });
-    this.#ownership = new Ownership({ writer, partitions: plan.partitions, onChange: onOwnership, log });
+    this.#ownership = new Ownership({
+      writer,
+      partitions: plan.partitions,
+      alone: settings.alone,
+      onServing,
+      onHeld,
+      onLost: () => {
+        this.#residents.invalidateAll();
+        this.#settleOwnership();
+      },
+      onGone: (partitions) => this.#residents.drop(partitions),
+      log,
+    });
+    writer.onLost(() => void this.#enqueue(() => this.#heartbeat(true)));
     this.#committer = new Committer({
       behaviour,
       residents: this.#residents,
       ownership: this.#ownership,
+      partitionOf: place,
       replyDeadlineMs: settings.replyDeadlineMs,
       outbox: settings.outbox,
       metrics,
@@ -71,11 +93,13 @@ export class Shard<State, Reply> {
     });
   }
 
-  /** Resolves once the partitions are held. */
+  /** Resolves once it takes frames. */
   async start(): Promise<void> {
     const { idleTtlMs } = this.#options.settings;
-    await this.#ownership.ensure();
+    await this.#enqueue(() => this.#ownership.ensure());
+    if (this.#stopped) return;
     this.#lastTalk = Date.now();
+    this.#settleOwnership();
     const sweepMs = Math.min(5_000, Math.max(10, idleTtlMs / 4));
     this.#timers.push(
       setInterval(() => void this.#enqueue(() => this.#sweep()), sweepMs),
@@ -87,11 +111,26 @@ export class Shard<State, Reply> {
     void this.#enqueue(() => this.#run(frame));
   }
 
+  /** Only of a shard that is not alone. */
+  want(partitions: readonly number[]): void {
+    this.#ownership.want(new Set(partitions));
+    this.#settleOwnership();
+  }
+
+  /** The sockets of dead nodes leave the rooms in memory; the rooms that are not in memory have forgotten them already. */
+  forget(nodes: readonly string[]): void {
+    void this.#enqueue(() => {
+      const keys = this.#residents.keysWhere((state) => this.#options.behaviour.hosts(state, nodes));
+      return this.#forget(keys, nodes);
+    });
+  }
+
   /** Finishes what is in the lane, then frees the partitions. Does not wait for a store that is away. */
   async stop(): Promise<void> {
     this.#stopped = true;
     for (const timer of this.#timers) clearInterval(timer);
     clearTimeout(this.#tick?.timer);
+    clearTimeout(this.#claimAgain ?? undefined);
     this.#ownership.stopWaiting();
     await this.#tail;
     await this.#ownership.release();
@@ -162,14 +201,37 @@ export class Shard<State, Reply> {
     if (earliest !== Infinity) this.#tickAt(earliest);
   }
 
+  async #forget(keys: readonly string[], nodes: readonly string[]): Promise<void> {
+    if (keys.length === 0 || this.#stopped) return;
+    const { newId, post } = this.#options;
+    const commands = keys
+      .slice(0, forgetSlice)
+      .map((key): ForgetCommand => ({ kind: 'forget', id: newId(), key, nodes }));
+    post(await this.#commit({ number: 0, resent: false, commands }));
+    // Frames that came meanwhile go first.
+    void this.#enqueue(() => this.#forget(keys.slice(forgetSlice), nodes));
+  }
+
+  #settleOwnership(): void {
+    if (this.#settling || this.#stopped || this.#options.settings.alone) return;
+    this.#settling = true;
+    void this.#enqueue(async () => {
+      this.#settling = false;
+      if (this.#stopped || (await this.#ownership.settle())) return;
+      clearTimeout(this.#claimAgain ?? undefined);
+      this.#claimAgain = setTimeout(() => this.#settleOwnership(), claimAgainMs);
+    });
+  }
+
   #sweep(): Promise<void> {
     this.#residents.evictIdle(Date.now());
     this.#report();
     return Promise.resolve();
   }
 
-  async #heartbeat(): Promise<void> {
-    if (this.#stopped || Date.now() - this.#lastTalk < heartbeatMs / 2) return;
+  /** @param now even if there was talk lately: the session is said to be gone */
+  async #heartbeat(now = false): Promise<void> {
+    if (this.#stopped || (!now && Date.now() - this.#lastTalk < heartbeatMs / 2)) return;
     try {
       await this.#ownership.ensure();
       await this.#ownership.writer.heartbeat();
@@ -178,7 +240,6 @@ export class Shard<State, Reply> {
       if (!(error instanceof StoreError)) throw error;
       this.#options.log.warn({ failure: error.failure, err: error }, 'the heartbeat failed');
       if (error.failure === 'transient') return;
-      this.#residents.invalidateAll();
       this.#ownership.lose();
       await this.#ownership.ensure();
     }

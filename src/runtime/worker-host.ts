@@ -14,7 +14,8 @@ import type { FromHost, HostTask, ToHost } from './host-protocol.js';
 export interface WorkerHostOptions {
   readonly pool: Piscina;
   readonly worker: number;
-  readonly task: Omit<HostTask, 'port' | 'worker' | 'beatMs'>;
+  /** What a new host is to do; asked at every start. */
+  readonly task: () => Omit<HostTask, 'port' | 'worker' | 'beatMs'>;
   /** A host that does not beat for this long is stuck. */
   readonly stuckMs: number;
   readonly onMessage: (message: FromHost, post: (message: ToHost) => void) => void;
@@ -64,7 +65,7 @@ export class WorkerHost {
       else if (message.type === 'collected') this.#collects.get(message.id)?.(message.metrics);
       else if (message.type !== 'beat') this.#options.onMessage(message, post);
     });
-    const full: HostTask = { ...task, port: port2, worker, beatMs: Math.max(10, Math.floor(stuckMs / 4)) };
+    const full: HostTask = { ...task(), port: port2, worker, beatMs: Math.max(10, Math.floor(stuckMs / 4)) };
     this.#task = pool.run(full, { transferList: [port2], signal: abort.signal }).then(
       () => this.#ended(port1, null),
       (error: unknown) => this.#ended(port1, error),
@@ -104,6 +105,11 @@ export class WorkerHost {
       this.#collects.set(id, settle);
       port.postMessage({ type: 'collect', id } satisfies ToHost);
     });
+  }
+
+  /** Lost while there is no host: the next one starts with what its task says then. */
+  post(message: ToHost): void {
+    this.#port?.postMessage(message);
   }
 
   /** Lets the host finish and free its partitions; resolves when its task has ended. */

@@ -26,6 +26,7 @@ export default async function host(task: HostTask): Promise<void> {
         deadlineMs: settings.frameDeadlineMs,
         node: task.node,
         partitions: settings.partitions,
+        ...(settings.idleSessionMs === undefined ? {} : { idleSessionMs: settings.idleSessionMs }),
         log: shardLog,
       });
       const shard = new Shard({
@@ -34,7 +35,9 @@ export default async function host(task: HostTask): Promise<void> {
         behaviour,
         writer,
         post,
-        onOwnership: (held) => post({ type: held ? 'ready' : 'suspended', shard: plan.shard }),
+        onServing: (serving) => post({ type: serving ? 'ready' : 'suspended', shard: plan.shard }),
+        onHeld: (fences) =>
+          post({ type: 'held', shard: plan.shard, held: fences.map(({ partition, epoch }) => [partition, epoch]) }),
         newId: uuidv7,
         metrics,
         log: shardLog,
@@ -45,6 +48,8 @@ export default async function host(task: HostTask): Promise<void> {
   const stopped = new Promise<void>((resolve) => {
     port.on('message', (message: ToHost) => {
       if (message.type === 'frame') shards.get(message.shard)?.accept(message);
+      else if (message.type === 'want') shards.get(message.shard)?.want(message.partitions);
+      else if (message.type === 'gone') for (const shard of shards.values()) shard.forget(message.nodes);
       else if (message.type === 'stop') resolve();
       else
         void Promise.resolve(metrics.snapshot()).then((collected) =>

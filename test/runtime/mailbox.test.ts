@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { Mailbox, type Envelope } from '../../src/runtime/mailbox.js';
 
 function envelope(id: number, bytes = 1, deadline = 1_000): Envelope {
-  return { command: { kind: 'tick', key: 'room', id: String(id) }, replyTo: null, deadline, bytes };
+  return { command: { kind: 'tick', key: 'room', id: String(id) }, replyTo: null, resent: false, deadline, bytes };
 }
 
 const ids = (envelopes: readonly Envelope[]): string[] => envelopes.map(({ command }) => command.id);

@@ -58,6 +58,7 @@ export interface MarkCommand extends Addressed {
 export interface JoinCommand extends Addressed, Admitted {
   readonly kind: 'join';
   readonly userId: string;
+  /** Named `<node>/<socket id>` where there are several nodes. */
   readonly socketId: string;
   /** The version the client has; it gets exactly what changed since. */
   readonly since: number | null;
@@ -96,6 +97,12 @@ export interface EvictCommand extends Addressed {
   readonly userId: string | null;
 }
 
+/** Sent by the shard itself: these nodes are no more, so the sockets named `<node>/…` leave the room. */
+export interface ForgetCommand extends Addressed {
+  readonly kind: 'forget';
+  readonly nodes: readonly string[];
+}
+
 /** Sent by the shard itself when a room's next deadline has passed (a typing that ends). */
 export interface TickCommand extends Addressed {
   readonly kind: 'tick';
@@ -113,4 +120,5 @@ export type Command =
   | TypingUsersCommand
   | AnnounceCommand
   | EvictCommand
+  | ForgetCommand
   | TickCommand;

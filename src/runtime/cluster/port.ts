@@ -27,8 +27,10 @@
  */
 import type { Command } from '../../actors/protocol/commands.js';
 import type { RoomKey } from '../../actors/protocol/ids.js';
-import type { Burst, Outcome } from '../frames.js';
+import type { Burst, LaneOutcome, LaneReply } from '../frames.js';
 import type { Service } from '../lifecycle.js';
+
+export type { LaneOutcome, LaneReply };
 
 /** Unique per process life: a restarted process is another node. */
 export type NodeId = string;
@@ -53,14 +55,14 @@ export interface Membership extends Service {
   onChange(listener: (view: ClusterView) => void): void;
   /** From now on the others see this node as draining. Resolves once written. */
   drain(): Promise<void>;
+  /**
+   * Called when the others must have taken this node for dead meanwhile (it was frozen, or cut off from the database):
+   * they forgot its sockets, so these are to be announced again to every owner.
+   */
+  onLapse(listener: () => void): void;
   /** Polls now: something is known to have changed. */
   poke(): void;
 }
-
-/** What a lane answers: an outcome, or that the shard does not hold the command's partition (nothing was done). */
-export type LaneOutcome = Outcome | { readonly ok: false; readonly moved: true };
-
-export type LaneReply = (outcome: LaneOutcome, at: number) => void;
 
 /** The rooms of this node's own workers. */
 export interface LocalRooms extends Service {
@@ -68,6 +70,8 @@ export interface LocalRooms extends Service {
   offer(command: Command, resent: boolean, replyTo: LaneReply): void;
   /** The partitions this node should hold: free ones are claimed, surplus ones handed over after the frame at hand. */
   want(partitions: ReadonlySet<number>): void;
+  /** Nodes that are no more: their sockets (`<node>/<socket id>`) leave the rooms held here. */
+  gone(nodes: readonly NodeId[]): void;
   /** Held now, with the epochs. */
   readonly held: ReadonlyMap<number, number>;
   onHeld(listener: (partition: number, epoch: number | null) => void): void;
@@ -79,15 +83,27 @@ export interface LocalRooms extends Service {
 export interface Transport extends Service {
   /** Whether messages are likely to arrive now. */
   readonly up: boolean;
-  /** Never throws and never queues without bound: what cannot be sent is dropped, the bus sends again. */
-  send(to: NodeId, text: string): void;
+  /**
+   * Never throws and never queues without bound: what cannot be sent is dropped, the bus sends again.
+   * @param again an earlier text got no answer and nothing else was heard from there: every way is to be tried
+   */
+  send(to: NodeId, text: string, again: boolean): void;
   onMessage(listener: (text: string) => void): void;
 }
 
+/** The owner's outcome, `moved`, or null when no answer came in time (sent again by the router). */
+export type BusReply = (outcome: LaneOutcome | null, at: number) => void;
+
 /** Commands and replies between nodes. */
 export interface NodeBus extends Service {
-  /** Answers exactly once: the owner's outcome, `moved`, or null when no answer came in time (sent again by the router). */
-  send(to: NodeId, command: Command, resent: boolean, replyTo: (outcome: LaneOutcome | null, at: number) => void): void;
+  /** Answers exactly once. A receiver that does not hold the partition under `to.epoch` says `moved`. */
+  send(to: Owner, command: Command, resent: boolean, replyTo: BusReply): void;
+  /** The node is dead: what it has not answered is answered null now. */
+  gone(node: NodeId): void;
+  /** Tells other nodes that rooms held here no longer know who is in them. */
+  forgot(nodes: readonly NodeId[], keys: readonly RoomKey[]): void;
+  /** Another node's rooms forgot who is in them. */
+  onForgot(listener: (keys: readonly RoomKey[]) => void): void;
 }
 
 /** One message of a partition's stream. */

@@ -80,15 +80,22 @@ export class StoreError extends Error {
 }
 
 /**
- * One shard's own connection. Every method rejects with a StoreError; after `lost` or `fenced` the writer is dead and
- * `acquire` must be called again. Not safe for concurrent calls: a shard has one frame in flight.
+ * One shard's own connection. Every method rejects with a StoreError; after `lost` or `fenced` nothing is held any more and
+ * `connect` must be called again. Not safe for concurrent calls: a shard has one frame in flight.
  */
 export interface Writer {
+  /** Opens a session on a primary, giving up what an earlier one held. Retries with backoff until `signal` aborts. */
+  connect(signal: AbortSignal): Promise<void>;
   /**
-   * Connects, takes the session advisory locks of the partitions (waiting until a former owner's session is gone),
-   * refuses a standby, and raises the epochs. Retries with backoff until `signal` aborts.
+   * Takes the locks of those partitions that nobody holds, and raises their epochs; the others are missing in the answer.
+   * Never waits for a holder. Rejects with `data` when the database was set up with another number of partitions.
+   * @param whole all of them, or none
    */
-  acquire(partitions: readonly number[], signal: AbortSignal): Promise<readonly Fence[]>;
+  claim(partitions: readonly number[], whole: boolean): Promise<readonly Fence[]>;
+  /** Frees partitions that are held, and tells the other nodes. No frame of them may be under way. */
+  yield(partitions: readonly number[]): Promise<void>;
+  /** The one listener that is told when the session ends while no call waits for it. */
+  onLost(listener: () => void): void;
   /** Commits a frame in one round trip. */
   append(append: Append): Promise<void>;
   /** Snapshots of rooms, same order as the keys. */

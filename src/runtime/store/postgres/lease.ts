@@ -3,9 +3,10 @@
  * session's transaction has ended, so what is granted can no longer be written to by the former owner. The fence is an epoch
  * per partition, raised after the grant and checked by every frame: a former owner that does not know yet is refused.
  *
- *   connect ──▶ primary? ──▶ try all locks ──▶ raise epochs ──▶ owned
- *      ▲           │ no            │ not all: free those granted   │ failed
- *      └───────────┴───── wait ◀───┴───────────────────────────────┘
+ *   openPrimary: connect ──▶ primary? ──▶ session
+ *                   ▲           │ no, or failed
+ *                   └── wait ◀──┘
+ *   claim: try locks ──▶ raise the epochs of those granted ──▶ owned ──free──▶ unlock, tell the other nodes
  */
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Log } from '../../../observe/log.js';
@@ -15,69 +16,44 @@ import type { Session } from './session.js';
 import { sql } from './queries.js';
 
 /** Any number will do, as long as it stays the same and nobody else in this database uses it as a class: "DING". */
-const lockClass = 0x44494e47;
+export const lockClass = 0x44494e47;
 
 const firstWaitMs = 50;
 const longestWaitMs = 1_000;
 
-export interface LeaseOptions {
-  /** Opens a session that is not connected yet. */
-  readonly open: () => Session;
-  readonly node: string;
-  readonly partitions: number;
-  readonly log: Log;
-}
-
-export interface Lease {
-  readonly session: Session;
-  readonly fences: readonly Fence[];
-}
-
 /**
- * Tries until every partition is owned.
- * @throws StoreError `transient` when the signal aborts, `data` when this database was set up with other partitions
+ * Tries until there is a session on a primary.
+ * @param open makes a session that is not connected yet
+ * @throws StoreError `transient` when the signal aborts
  */
-export async function acquireLease(
-  wanted: readonly number[],
-  signal: AbortSignal,
-  options: LeaseOptions,
-): Promise<Lease> {
-  const { log } = options;
-  let session = null as Session | null;
+export async function openPrimary(open: () => Session, signal: AbortSignal, log: Log): Promise<Session> {
   let said = '';
   for (let waitMs = firstWaitMs; !signal.aborted; waitMs = Math.min(waitMs * 2, longestWaitMs)) {
+    const session = open();
     let obstacle: string;
     try {
-      session = session?.alive === true ? session : await connect(options);
-      const outcome = await attempt(session, wanted, options);
-      if (typeof outcome !== 'string') {
-        // Owned, but nobody wants it any more: the end of the session frees the locks.
-        if (!signal.aborted) return { session, fences: outcome };
-        break;
-      }
-      obstacle = outcome;
+      await session.connect();
+      await bound(session, log);
+      const [row] = await session.query<{ standby: boolean }>({ name: 'standby', text: sql('standby') });
+      if (row?.standby === false && !signal.aborted) return session;
+      obstacle = 'the server is a standby';
+      // The next connection may reach the primary.
+      await session.end();
     } catch (error) {
-      // A failed session is never used again: what it holds is not known.
-      session?.destroy();
-      session = null;
-      if (error instanceof StoreError && error.failure === 'data') throw error;
+      session.destroy();
       obstacle = error instanceof Error ? error.message : String(error);
     }
     // The same obstacle is told once, not at every try.
-    if (obstacle !== said) log.warn({ partitions: wanted.length, obstacle }, 'waiting for the partitions');
+    if (obstacle !== said && !signal.aborted) log.warn({ obstacle }, 'waiting for the database');
     said = obstacle;
-    // Half fixed, half random, so that two that want the same do not meet again and again.
+    // Half fixed, half random, so that not all come at the same instant.
     await wait(waitMs / 2 + Math.random() * (waitMs / 2), undefined, { signal }).catch(() => undefined);
   }
-  await session?.end();
-  throw new StoreError('transient', 'Acquiring the partitions was given up');
+  throw new StoreError('transient', 'Connecting was given up');
 }
 
-async function connect({ open, log }: LeaseOptions): Promise<Session> {
-  const session = open();
-  await session.connect();
-  const settings = Object.entries(optionalSettings);
-  for (const [name, value] of settings)
+async function bound(session: Session, log: Log): Promise<void> {
+  for (const [name, value] of Object.entries(optionalSettings))
     await session
       .query({
         name: 'session_settings',
@@ -89,7 +65,6 @@ async function connect({ open, log }: LeaseOptions): Promise<Session> {
         // Not every platform has it (client_connection_check_interval needs epoll or kqueue).
         log.debug({ setting: name, err: String(error) }, 'the server refuses a session setting');
       });
-  return session;
 }
 
 /** They bound how long a silent death of this host keeps the locks. Over a unix socket the tcp ones do nothing. */
@@ -101,33 +76,77 @@ const optionalSettings: Readonly<Record<string, string>> = {
   client_connection_check_interval: '1000',
 };
 
-/** The fences, or what stands in the way. */
-async function attempt(
-  session: Session,
-  wanted: readonly number[],
-  options: LeaseOptions,
-): Promise<readonly Fence[] | string> {
-  const [locks] = await session.query<{ granted: number; standby: boolean }>({
-    name: 'try_locks',
-    text: sql('try_locks'),
-    values: [lockClass, plainArray(wanted)],
-  });
-  if (locks?.granted !== wanted.length || locks.standby) {
-    // Nothing is held while waiting: two owners that each hold what the other wants would wait for ever.
-    await session.query({ name: 'free_locks', text: sql('free_locks') });
-    if (locks?.standby === true) {
-      // The next connection may reach the primary.
-      await session.end();
-      return 'the server is a standby';
-    }
-    return 'another session owns some of them';
+interface LeaseOptions {
+  readonly node: string;
+  readonly partitions: number;
+}
+
+/** What one session holds. */
+export class Lease {
+  readonly session: Session;
+  readonly #options: LeaseOptions;
+  /** Session locks count how often they are taken, so none is taken twice: it would outlive its first release. */
+  readonly #locked = new Set<number>();
+
+  constructor(session: Session, options: LeaseOptions) {
+    this.session = session;
+    this.#options = options;
   }
-  const fences = await session.query<{ partition: number; epoch: number }>({
-    name: 'raise_epochs',
-    text: sql('raise_epochs'),
-    values: [plainArray(wanted), options.node, String(options.partitions)],
-  });
-  if (fences.length !== wanted.length)
-    throw new StoreError('data', `PARTITIONS: this database was not set up with ${options.partitions} partitions`);
-  return fences.map(({ partition, epoch }) => ({ partition, epoch })).sort((a, b) => a.partition - b.partition);
+
+  /** @throws StoreError `data` when this database was set up with other partitions */
+  async claim(wanted: readonly number[], whole: boolean): Promise<readonly Fence[]> {
+    await this.#lock(wanted.filter((partition) => !this.#locked.has(partition)));
+    const granted = wanted.filter((partition) => this.#locked.has(partition));
+    if (granted.length === 0) return [];
+    if (whole && granted.length < wanted.length) {
+      // Two owners that each hold what the other wants would wait for ever.
+      await this.free(granted);
+      return [];
+    }
+    const { node, partitions } = this.#options;
+    const fences = await this.session.query<{ partition: number; epoch: number }>({
+      name: 'raise_epochs',
+      text: sql('raise_epochs'),
+      values: [plainArray(granted), node, String(partitions)],
+    });
+    if (fences.length !== granted.length)
+      throw new StoreError('data', `PARTITIONS: this database was not set up with ${partitions} partitions`);
+    return fences.map(({ partition, epoch }) => ({ partition, epoch })).sort((a, b) => a.partition - b.partition);
+  }
+
+  /** After a failure the session is gone, and with it every lock: what is still held must never be a guess. */
+  async free(partitions: readonly number[]): Promise<void> {
+    const held = partitions.filter((partition) => this.#locked.has(partition));
+    if (held.length === 0) return;
+    await this.#orNothing(
+      this.session.query({ name: 'free_locks', text: sql('free_locks'), values: [lockClass, plainArray(held)] }),
+    );
+    for (const partition of held) this.#locked.delete(partition);
+  }
+
+  freeAll(): Promise<void> {
+    return this.free([...this.#locked]);
+  }
+
+  async #lock(partitions: readonly number[]): Promise<void> {
+    if (partitions.length === 0) return;
+    const rows = await this.#orNothing(
+      this.session.query<{ partition: number; granted: boolean }>({
+        name: 'try_locks',
+        text: sql('try_locks'),
+        values: [lockClass, plainArray(partitions)],
+      }),
+    );
+    for (const { partition, granted } of rows) if (granted) this.#locked.add(partition);
+  }
+
+  /** A statement that fails undoes no session lock that it took or freed. */
+  async #orNothing<T>(call: Promise<T>): Promise<T> {
+    try {
+      return await call;
+    } catch (error) {
+      this.session.destroy();
+      throw new StoreError('lost', error instanceof Error ? error.message : String(error), { cause: error });
+    }
+  }
 }

@@ -21,17 +21,30 @@ export class Session {
   readonly #client: pg.Client;
   readonly #deadlineMs: number;
   #alive = true;
+  #calling = false;
 
-  constructor(connection: ConnectionSettings, settings: SessionSettings, deadlineMs: number, log: Log) {
+  /** @param onLost told when the server or the network ends the session, but not when we do or while a call waits */
+  constructor(
+    connection: ConnectionSettings,
+    settings: SessionSettings,
+    deadlineMs: number,
+    log: Log,
+    onLost: () => void = () => undefined,
+  ) {
     this.#deadlineMs = deadlineMs;
     this.#client = new pg.Client({ ...clientConfig(connection, settings), stream: () => this.#socket });
     this.#client.on('error', (error) => {
       // node-postgres reports a dead connection here when no call is waiting, and to the call otherwise.
-      if (this.#alive) log.warn({ session: settings.name, err: error.message }, 'a database connection was lost');
+      const surprise = this.#alive;
       this.#alive = false;
+      if (!surprise) return;
+      log.warn({ session: settings.name, err: error.message }, 'a database connection was lost');
+      if (!this.#calling) onLost();
     });
     this.#client.on('end', () => {
+      const surprise = this.#alive;
       this.#alive = false;
+      if (surprise && !this.#calling) onLost();
     });
   }
 
@@ -67,9 +80,11 @@ export class Session {
   }
 
   #bounded<T>(call: () => Promise<T>): Promise<T> {
+    this.#calling = true;
     return new Promise<T>((resolve, reject) => {
       const fail = (error: StoreError): void => {
         clearTimeout(timer);
+        this.#calling = false;
         if (error.failure === 'lost') this.destroy();
         reject(error);
       };
@@ -80,6 +95,7 @@ export class Session {
       call().then(
         (value) => {
           clearTimeout(timer);
+          this.#calling = false;
           resolve(value);
         },
         (error: unknown) => fail(toStoreError(error)),

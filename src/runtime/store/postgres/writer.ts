@@ -1,6 +1,6 @@
 /**
  * A shard's own connection: the only way by which anything is written. One session that holds the partitions' locks, one call
- * at a time, a deadline on each. When the session dies, so does the ownership: `acquire` starts over.
+ * at a time, a deadline on each. When the session dies, so does the ownership: `connect` starts over.
  */
 import { isMessageId } from '../../../actors/protocol/ids.js';
 import type { RoomKey } from '../../../actors/protocol/ids.js';
@@ -26,6 +26,8 @@ export interface WriterOptions {
   readonly node: string;
   /** The number of partitions that the database must have been set up with. */
   readonly partitions: number;
+  /** The server ends the session when it is silent for longer; 10 s unless a test is in a hurry. */
+  readonly idleSessionMs?: number;
   readonly log: Log;
 }
 
@@ -33,25 +35,37 @@ export function createWriter(options: WriterOptions): Writer {
   return new PostgresWriter(options);
 }
 
-/** The server ends a session that is silent for longer: a frozen owner does not keep its partitions. */
-const idleSessionMs = 10_000;
+/** A frozen owner does not keep its partitions. */
+const defaultIdleSessionMs = 10_000;
 
 class PostgresWriter implements Writer {
   readonly #options: WriterOptions;
-  #session: Session | null = null;
+  #lease: Lease | null = null;
+  #onLost = (): void => undefined;
 
   constructor(options: WriterOptions) {
     this.#options = options;
   }
 
-  async acquire(partitions: readonly number[], signal: AbortSignal): Promise<readonly Fence[]> {
-    this.#session?.destroy();
-    this.#session = null;
-    const { connection, name, deadlineMs, node, log } = this.#options;
-    const open = (): Session => new Session(connection, { name, server: writerSettings(deadlineMs) }, deadlineMs, log);
-    const lease = await acquireLease(partitions, signal, { open, node, partitions: this.#options.partitions, log });
-    this.#session = lease.session;
-    return lease.fences;
+  async connect(signal: AbortSignal): Promise<void> {
+    this.#lease?.session.destroy();
+    this.#lease = null;
+    const { connection, name, deadlineMs, idleSessionMs, log } = this.#options;
+    const server = writerSettings(deadlineMs, idleSessionMs);
+    const open = (): Session => new Session(connection, { name, server }, deadlineMs, log, () => this.#onLost());
+    this.#lease = new Lease(await openPrimary(open, signal, log), this.#options);
+  }
+
+  claim(partitions: readonly number[], whole: boolean): Promise<readonly Fence[]> {
+    return this.#lease === null ? Promise.reject(notConnected()) : this.#lease.claim(partitions, whole);
+  }
+
+  yield(partitions: readonly number[]): Promise<void> {
+    return this.#lease === null ? Promise.reject(notConnected()) : this.#lease.free(partitions);
+  }
+
+  onLost(listener: () => void): void {
+    this.#onLost = listener;
   }
 
   async append(append: Append): Promise<void> {
@@ -165,16 +179,15 @@ class PostgresWriter implements Writer {
   }
 
   async release(): Promise<void> {
-    const session = this.#session;
-    this.#session = null;
-    if (session?.alive === true)
-      await session.query({ name: 'free_locks', text: sql('free_locks') }).catch(() => undefined);
-    await session?.end();
+    const lease = this.#lease;
+    this.#lease = null;
+    if (lease?.session.alive === true) await lease.freeAll().catch(() => undefined);
+    await lease?.session.end();
   }
 
   #query<Row extends object>(name: string, values: readonly unknown[]): Promise<Row[]> {
-    if (this.#session === null) return Promise.reject(new StoreError('lost', 'The partitions are not acquired'));
-    return this.#session.query<Row>({ name, text: sql(name), values });
+    if (this.#lease === null) return Promise.reject(notConnected());
+    return this.#lease.session.query<Row>({ name, text: sql(name), values });
   }
 }
 
@@ -210,7 +223,10 @@ interface MarksRow {
 }
 
 /** Server settings of a writer's session. */
-export function writerSettings(deadlineMs: number): Record<string, string | number> {
+export function writerSettings(
+  deadlineMs: number,
+  idleSessionMs = defaultIdleSessionMs,
+): Record<string, string | number> {
   return {
     synchronous_commit: 'on',
     // Before our own deadline: a statement that the server cancels has surely written nothing, one that we abandon may have.
