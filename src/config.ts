@@ -188,7 +188,10 @@ const scaleOut = {
   redisPort: integer('REDIS_PORT', 6379, 1, 65535, 'TCP port', 'Its port'),
   redisPassword: optional('REDIS_PASSWORD', 'Its password'),
   redisPrefix: text('REDIS_PREFIX', 'dinguscord', 'Begins every key and channel in Redis; the same on all nodes of a deployment'),
-  rabbitmqUrl: url('RABBITMQ_URL', ['amqp', 'amqps'], 'RabbitMQ server for integration events; this version publishes none, so a value is only warned about and not used'),
+  rabbitmqUrl: url('RABBITMQ_URL', ['amqp', 'amqps'], 'RabbitMQ server; with it every change is also sent as an integration event, and commands of other services are taken'),
+  rabbitmqExchange: text('RABBITMQ_EXCHANGE', 'message.events', 'Topic exchange of the events and of the commands'),
+  rabbitmqQueue: text('RABBITMQ_QUEUE', 'message.broadcast', 'Queue of the commands message.broadcast.#; what cannot be understood goes to the exchange and queue of this name with .dead behind it'),
+  rabbitmqPrefetch: integer('RABBITMQ_PREFETCH', 32, 1, 1000, 'messages', 'Commands of other services at work at once'),
 };
 
 /** Every setting by the heading under which the README lists it. */
