@@ -56,8 +56,8 @@ export interface Membership extends Service {
   /** From now on the others see this node as draining. Resolves once written. */
   drain(): Promise<void>;
   /**
-   * Called when the others must have taken this node for dead meanwhile (it was frozen, or cut off from the database):
-   * they forgot its sockets, so these are to be announced again to every owner.
+   * Called when the others may have taken this node for dead meanwhile (it was frozen, or cut off from the database):
+   * they may have forgotten its sockets, so these are to be announced again to every owner.
    */
   onLapse(listener: () => void): void;
   /** Polls now: something is known to have changed. */

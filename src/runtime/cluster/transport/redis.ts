@@ -117,7 +117,8 @@ export class RedisLinks implements Service {
   publish(channel: string, text: string, heard: ((receivers: number | null) => void) | null = null): boolean {
     if (!this.#up) return false;
     if (this.#inFlight + text.length > inFlightCapacity) {
-      if (!this.#dropping) this.#options.log.warn({ channel }, 'Redis is too slow: messages to other nodes are dropped');
+      if (!this.#dropping)
+        this.#options.log.warn({ channel }, 'Redis is too slow: messages to other nodes are dropped');
       this.#dropping = true;
       return false;
     }
