@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import test from 'ava';
 import fc from 'fast-check';
 import { pino } from 'pino';
@@ -12,7 +13,12 @@ import { MemoryWriter, type Mishap } from './memory-writer.js';
 
 const log = pino({ level: 'silent' });
 
-function setUp(recentMessages = 3) {
+/** Rooms whose name starts with p<n>. are of the partition n, all others of partition 7. */
+function partitionOf(key: string): number {
+  return Number(/^p(\d+)\./.exec(key)?.[1] ?? 7);
+}
+
+function setUp(recentMessages = 3, alone = true, partitions: readonly number[] = [7]) {
   const writer = new MemoryWriter();
   const retries: string[] = [];
   const behaviour = roomBehaviour({
@@ -28,14 +34,37 @@ function setUp(recentMessages = 3) {
   const residents = new Residents(behaviour, {
     max: 1_000,
     idleTtlMs: 1_000,
-    partitionOf: () => 7,
+    partitionOf,
     read: (keys) => writer.snapshots(keys, recentMessages),
   });
   const held: boolean[] = [];
-  const ownership = new Ownership({ writer, partitions: [7], onChange: (now) => held.push(now), log });
+  const ownership = new Ownership({
+    writer,
+    partitions,
+    alone,
+    onServing: (now) => held.push(now),
+    onHeld: () => undefined,
+    onLost: () => residents.invalidateAll(),
+    onGone: (gone) => residents.drop(gone),
+    log,
+  });
   const metrics = { frameCommitted: () => undefined, frameRetried: (reason: string) => void retries.push(reason) };
-  const committer = new Committer({ behaviour, residents, ownership, replyDeadlineMs: 200, outbox: false, metrics, log });
-  return { writer, committer, retries, held };
+  const committer = new Committer({
+    behaviour,
+    residents,
+    ownership,
+    partitionOf,
+    replyDeadlineMs: 200,
+    outbox: false,
+    metrics,
+    log,
+  });
+  return { writer, committer, ownership, residents, retries, held };
+}
+
+async function until(come: () => boolean): Promise<void> {
+  // The writer in memory gives no signal for what it is asked.
+  while (!come()) await turn();
 }
 
 let ids = 0;
@@ -60,7 +89,7 @@ function send(content: string, clientMsgId: string | null = null, key = 'room'):
 type Committed = Awaited<ReturnType<ReturnType<typeof setUp>['committer']['commit']>>;
 
 const codes = ({ outcomes }: Committed): string[] =>
-  outcomes.map((outcome) => (outcome.ok ? 'ok' : outcome.rejection.code));
+  outcomes.map((outcome) => (outcome.ok ? 'ok' : 'moved' in outcome ? 'moved' : outcome.rejection.code));
 const packets = ({ bursts }: Committed): string[] => bursts.flatMap(({ events }) => events.map(({ packet }) => packet));
 const versions = ({ bursts }: Committed): (number | null)[] =>
   bursts.flatMap(({ events }) => events.map(({ version }) => version));
@@ -169,6 +198,83 @@ test('law 6: after a lost connection no room is used as it was remembered', asyn
   await committer.commit([send('c', null, 'other')], false);
   t.deepEqual(writer.roomsRead.slice(reads), ['other']);
   t.deepEqual(retries, ['lost']);
+});
+
+test('a command of a partition that is not held is answered moved, and its neighbours go on', async (t) => {
+  const { writer, committer, ownership } = setUp(3, false, [1, 2]);
+  writer.others.add(2);
+  await ownership.ensure();
+  await ownership.settle();
+  const result = await committer.commit([send('a', null, 'p1.r'), send('b', null, 'p2.r'), send('c', null, 'p1.r')], false);
+  t.deepEqual(codes(result), ['ok', 'moved', 'ok']);
+  t.deepEqual(
+    writer.messages.map(({ content }) => content),
+    ['a', 'c'],
+  );
+  t.deepEqual(
+    result.bursts.flatMap(({ events }) => events.map(({ at }) => at)),
+    [0, 2],
+    'the places are those of the whole frame',
+  );
+});
+
+for (const applied of [true, false])
+  test(`laws 2-4: a partition that another took while the frame's outcome was lost (${applied ? '' : 'not '}applied) is answered moved, and the new owner tells it once`, async (t) => {
+    const { writer, committer, ownership, residents } = setUp(3, false, [1, 2]);
+    await ownership.ensure();
+    await committer.commit([send('before', null, 'p1.r'), send('before', null, 'p2.r')], false);
+    const frame = [send('one', 'k', 'p1.r'), send('two', 'k', 'p2.r')];
+    writer.mishaps.push({ failure: 'lost', applied });
+    writer.others.add(2);
+    ownership.want(new Set([1]));
+    const result = await committer.commit(frame, false);
+    t.deepEqual(codes(result), ['ok', 'moved']);
+    t.false(ownership.owns(2));
+    t.is(residents.peek('p2.r'), null, 'nothing of its rooms stays in memory');
+    const heir = setUp(3, false, [2]);
+    heir.writer.take(writer);
+    const retried = await heir.committer.commit(frame.slice(1), true);
+    t.deepEqual(codes(retried), ['ok']);
+    t.deepEqual(versions(retried), [2]);
+    t.is(heir.writer.messages.filter(({ key }) => key === 'p2.r').length, 2);
+  });
+
+test('what was held when the session ended is waited for: its old session may take a while to end', async (t) => {
+  const { writer, committer, ownership } = setUp(3, false, [1]);
+  await ownership.ensure();
+  writer.mishaps.push({ failure: 'lost', applied: true });
+  writer.others.add(1);
+  const committing = committer.commit([send('a', null, 'p1.r')], false);
+  await until(() => writer.refusals > 1);
+  writer.others.delete(1);
+  t.deepEqual(codes(await committing), ['ok']);
+  t.is(writer.messages.length, 1);
+});
+
+test('law 6: a yielded partition leaves memory before its lock is freed, and comes back under a later epoch', async (t) => {
+  const { writer, committer, ownership, residents } = setUp(3, false, [1, 2]);
+  await ownership.ensure();
+  await committer.commit([send('a', null, 'p1.r'), send('a', null, 'p2.r')], false);
+  writer.onYield = () => t.is(residents.peek('p1.r'), null);
+  ownership.want(new Set([2]));
+  t.true(await ownership.settle());
+  t.deepEqual(writer.yielded, [1]);
+  t.not(residents.peek('p2.r'), null);
+  t.deepEqual(codes(await committer.commit([send('b', null, 'p1.r')], false)), ['moved']);
+  ownership.want(new Set([1, 2]));
+  t.true(await ownership.settle());
+  t.deepEqual(codes(await committer.commit([send('b', null, 'p1.r')], false)), ['ok']);
+});
+
+test('a lone shard takes all of its partitions or none, and waits', async (t) => {
+  const { writer, committer, held } = setUp(3, true, [1, 2]);
+  writer.others.add(2);
+  const committing = committer.commit([send('a', null, 'p1.r')], false);
+  await until(() => writer.refusals > 1);
+  t.deepEqual(held, []);
+  writer.others.delete(2);
+  t.deepEqual(codes(await committing), ['ok']);
+  t.deepEqual(held, [true]);
 });
 
 test('a store that stays away without writing ends in a retryable refusal, and nobody is left in the room', async (t) => {

@@ -2,9 +2,12 @@ import test from 'ava';
 import { setImmediate as turn } from 'node:timers/promises';
 import { pino } from 'pino';
 import type { AnnounceCommand, Command } from '../../src/actors/protocol/commands.js';
-import type { CommandFrame, Outcome } from '../../src/runtime/frames.js';
+import type { CommandFrame, LaneOutcome, Outcome } from '../../src/runtime/frames.js';
 import type { ToHost } from '../../src/runtime/host-protocol.js';
 import { Lane } from '../../src/runtime/lane.js';
+
+const nameOf = (outcome: LaneOutcome): string =>
+  outcome.ok ? 'ok' : 'moved' in outcome ? 'moved' : outcome.rejection.code;
 
 const done: Outcome = { ok: true, answer: { body: '{}', resync: null } };
 
@@ -26,8 +29,8 @@ function setUp(overrides: Partial<ConstructorParameters<typeof Lane>[0]> = {}) {
     ...overrides,
   });
   const post = (message: ToHost): void => void (message.type === 'frame' && frames.push(message));
-  const offer = (id: string): void =>
-    lane.offer(typing(id), (outcome) => answers.push(`${id}:${outcome.ok ? 'ok' : outcome.rejection.code}`));
+  const offer = (id: string, resent = false): void =>
+    lane.offer(typing(id), (outcome) => answers.push(`${id}:${nameOf(outcome)}`), resent);
   const settle = (frame: CommandFrame | undefined): void => {
     if (frame === undefined) throw new Error('no such frame');
     const outcomes = frame.commands.map(() => done);
@@ -76,6 +79,19 @@ test('the frame in flight at a death is sent again, marked, before everything th
   t.is(ids(frames[3]), 'b');
   settle(frames[3]);
   t.deepEqual(answers, ['a:ok', 'b:ok']);
+});
+
+test('a frame is looked up if any command of it was sent before', async (t) => {
+  const { lane, frames, post, offer, settle } = setUp();
+  lane.open(post, []);
+  offer('a');
+  offer('b', true);
+  await turn();
+  t.true(frames[0]?.resent);
+  settle(frames[0]);
+  offer('c');
+  await turn();
+  t.false(frames[1]?.resent);
 });
 
 test('a late reply of a dead host answers nobody', async (t) => {

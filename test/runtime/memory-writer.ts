@@ -51,10 +51,35 @@ export class MemoryWriter implements Writer {
     this.#rooms = other.#rooms;
   }
 
-  acquire(partitions: readonly number[]): Promise<readonly Fence[]> {
+  /** Partitions that another one holds: they are not granted. */
+  readonly others = new Set<number>();
+  readonly yielded: number[] = [];
+  /** Claims of which something was refused. */
+  refusals = 0;
+  onYield = (): void => undefined;
+
+  connect(): Promise<void> {
     this.#held = true;
     this.#epoch++;
-    return Promise.resolve(partitions.map((partition) => ({ partition, epoch: this.#epoch })));
+    return Promise.resolve();
+  }
+
+  claim(partitions: readonly number[], whole: boolean): Promise<readonly Fence[]> {
+    const free = partitions.filter((partition) => !this.others.has(partition));
+    if (free.length < partitions.length) this.refusals++;
+    if (whole && free.length < partitions.length) return Promise.resolve([]);
+    return this.#answer(() => free.map((partition) => ({ partition, epoch: this.#epoch })));
+  }
+
+  yield(partitions: readonly number[]): Promise<void> {
+    return this.#answer(() => {
+      this.onYield();
+      this.yielded.push(...partitions);
+    });
+  }
+
+  onLost(): void {
+    // This session ends only in the middle of a call.
   }
 
   async append(append: Append): Promise<void> {

@@ -19,6 +19,7 @@ const toy: Behaviour<Toy, null> = {
   broadcasts: () => [],
   settle: () => undefined,
   deadline: () => null,
+  hosts: () => false,
   occupied: (state) => state.occupants > 0,
   carry: (old, fresh) => ({ ...fresh, occupants: old.occupants }),
   lastSeq: (state) => state.lastSeq,

@@ -3,7 +3,7 @@ import test from 'ava';
 import fc from 'fast-check';
 import type { Fence, Writer } from '../../src/runtime/store/port.js';
 import { freshDatabase, type FreshDatabase } from '../harness/database.js';
-import { erased, never, TestRoom, writerOn } from './rooms.js';
+import { acquire, erased, TestRoom, writerOn } from './rooms.js';
 
 let database: FreshDatabase;
 let writer: Writer;
@@ -13,7 +13,7 @@ let rooms = 0;
 test.before(async () => {
   database = await freshDatabase();
   writer = writerOn(database.connection, 'changes');
-  fences = await writer.acquire([0], never);
+  fences = await acquire(writer, [0]);
 });
 
 test.after.always(async () => {

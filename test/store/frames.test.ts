@@ -3,7 +3,7 @@ import test from 'ava';
 import { uuidv7 } from 'uuidv7';
 import { StoreError, type Append, type Fence, type WriteFailure, type Writer } from '../../src/runtime/store/port.js';
 import { freshDatabase, withClient, type FreshDatabase } from '../harness/database.js';
-import { erased, message, never, TestRoom, together, writerOn } from './rooms.js';
+import { acquire, erased, message, TestRoom, together, writerOn } from './rooms.js';
 
 let database: FreshDatabase;
 let writer: Writer;
@@ -12,7 +12,7 @@ let fences: readonly Fence[];
 test.before(async () => {
   database = await freshDatabase();
   writer = writerOn(database.connection, 'frames');
-  fences = await writer.acquire([0, 1, 2], never);
+  fences = await acquire(writer, [0, 1, 2]);
 });
 
 test.after.always(async () => {

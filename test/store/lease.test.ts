@@ -1,11 +1,11 @@
 /** Ownership: the lease, the fence (law 6), and what becomes of a writer whose connection dies. */
 import test from 'ava';
-import { StoreError, type WriteFailure } from '../../src/runtime/store/port.js';
+import { StoreError, type Fence, type WriteFailure } from '../../src/runtime/store/port.js';
 import { Session } from '../../src/runtime/store/postgres/session.js';
 import { createWriter, writerSettings } from '../../src/runtime/store/postgres/writer.js';
 import { freshDatabase, withClient, type FreshDatabase } from '../harness/database.js';
 import { openProxy } from './proxy.js';
-import { never, partitions, silent, TestRoom, writerOn } from './rooms.js';
+import { acquire, never, partitions, silent, TestRoom, writerOn } from './rooms.js';
 
 let database: FreshDatabase;
 
@@ -43,21 +43,21 @@ const pids =
 
 test('law 6: a frame under an epoch that is not the latest is refused by Postgres itself', async (t) => {
   const writer = writerOn(database.connection, 'fence');
-  const fences = await writer.acquire([1, 2], never);
+  const fences = await acquire(writer, [1, 2]);
   const room = new TestRoom('fence', 1);
   await writer.append(room.frame(fences, [{}]));
   await query('update partition_owner set epoch = epoch + 1 where partition = 2');
   t.is(await failure(writer.append(room.frame(fences, [{}]))), 'fenced');
   t.is((await query('select from messages where room_key = $1', [room.key])).length, 1);
   t.is(await failure(writer.heartbeat()), 'lost', 'a fenced writer is dead');
-  const fresh = await writer.acquire([1, 2], never);
+  const fresh = await acquire(writer, [1, 2]);
   t.true(fresh.every(({ epoch }, at) => epoch > (fences[at]?.epoch ?? Infinity)));
   await writer.release();
 });
 
 test('law 6: a frame that meets an epoch being raised waits for it, and is refused', async (t) => {
   const writer = writerOn(database.connection, 'race');
-  const fences = await writer.acquire([3], never);
+  const fences = await acquire(writer, [3]);
   const room = new TestRoom('race', 3);
   await withClient(database.connection, async (client) => {
     await client.query('begin');
@@ -72,7 +72,7 @@ test('law 6: a frame that meets an epoch being raised waits for it, and is refus
 
 test('law 6: raising an epoch waits for the frame that is under way', async (t) => {
   const writer = writerOn(database.connection, 'under-way');
-  const fences = await writer.acquire([4], never);
+  const fences = await acquire(writer, [4]);
   const room = new TestRoom('under-way', 4);
   await writer.append(room.frame(fences, [{}]));
   await withClient(database.connection, async (blocker) => {
@@ -93,14 +93,14 @@ test('law 6: raising an epoch waits for the frame that is under way', async (t) 
 test('law 6: a second writer waits until the first one is gone, and gets later epochs', async (t) => {
   const first = writerOn(database.connection, 'first');
   const second = writerOn(database.connection, 'second');
-  const [was] = await first.acquire([5, 6], never);
+  const [was] = await acquire(first, [5, 6]);
   let granted = false;
-  const acquiring = second.acquire([6], never).then((fences) => {
+  const acquiring = acquire(second, [6]).then((fences) => {
     granted = true;
     return fences;
   });
   await until(
-    "select from pg_stat_activity where application_name = 'second' and query like '%pg_advisory_unlock_all%'",
+    "select from pg_stat_activity where application_name = 'second' and state = 'idle' and query like '%pg_try_advisory_lock%'",
   );
   t.false(granted);
   await first.release();
@@ -114,10 +114,10 @@ test('law 6: a second writer waits until the first one is gone, and gets later e
 test('a writer whose backend was terminated is lost, and another one may own its partitions', async (t) => {
   const first = writerOn(database.connection, 'killed');
   const second = writerOn(database.connection, 'heir');
-  const fences = await first.acquire([7], never);
+  const fences = await acquire(first, [7]);
   const room = new TestRoom('killed', 7);
   await query(pids, ['killed']);
-  const heirs = await second.acquire([7], never);
+  const heirs = await acquire(second, [7]);
   t.is(await failure(first.append(room.frame(fences, [{}]))), 'lost');
   t.is(await failure(first.append(room.frame(fences, [{}]))), 'lost', 'and stays so');
   const fresh = new TestRoom('killed', 7);
@@ -128,7 +128,7 @@ test('a writer whose backend was terminated is lost, and another one may own its
 
 test('a frame that waits too long in the server is cancelled there: nothing was written, and the writer lives', async (t) => {
   const writer = writerOn(database.connection, 'slow', 1_000);
-  const fences = await writer.acquire([8], never);
+  const fences = await acquire(writer, [8]);
   const room = new TestRoom('slow', 8);
   await writer.append(room.frame(fences, [{}]));
   const frame = room.frame(fences, [{}]);
@@ -146,14 +146,14 @@ test('a frame that waits too long in the server is cancelled there: nothing was 
 test('a reply that does not come within the deadline is lost; the frame is found by look-up', async (t) => {
   const proxy = await openProxy(database.connection);
   const writer = writerOn(proxy.connection, 'swallowed', 2_000);
-  const fences = await writer.acquire([9], never);
+  const fences = await acquire(writer, [9]);
   const room = new TestRoom('swallowed', 9);
   const frame = room.frame(fences, [{ clientMsgId: 'c1' }]);
   const answered = proxy.swallow();
   t.is(await failure(writer.append(frame)), 'lost');
   await answered;
   proxy.restore();
-  const [fence] = await writer.acquire([9], never);
+  const [fence] = await acquire(writer, [9]);
   t.is(fence?.epoch, (fences[0]?.epoch ?? 0) + 1);
   t.deepEqual(
     await writer.known(frame.created.map(({ key, id, senderId, clientMsgId }) => ({ key, id, senderId, clientMsgId }))),
@@ -166,37 +166,98 @@ test('a reply that does not come within the deadline is lost; the frame is found
 test('a connection that is cut between commit and reply is lost', async (t) => {
   const proxy = await openProxy(database.connection);
   const writer = writerOn(proxy.connection, 'cut');
-  const fences = await writer.acquire([10], never);
+  const fences = await acquire(writer, [10]);
   const room = new TestRoom('cut', 10);
   const frame = room.frame(fences, [{}]);
   void proxy.swallow().then(() => proxy.cut());
   t.is(await failure(writer.append(frame)), 'lost');
   proxy.restore();
-  await writer.acquire([10], never);
+  await acquire(writer, [10]);
   t.is((await writer.snapshots([room.key], 5))[0]?.lastSeq, 1);
   await writer.release();
   await proxy.close();
 });
 
-test('a writer that is not acquired is lost, and acquiring can be given up', async (t) => {
-  const writer = writerOn(database.connection, 'idle');
+test('a writer that is not connected is lost, and connecting can be given up', async (t) => {
+  const proxy = await openProxy(database.connection);
+  const writer = writerOn(proxy.connection, 'idle', 300);
   t.is(await failure(writer.heartbeat()), 'lost');
-  const owner = writerOn(database.connection, 'owner');
-  await owner.acquire([11], never);
+  t.is(await failure(writer.claim([11], false)), 'lost');
   const controller = new AbortController();
-  const acquiring = failure(writer.acquire([11], controller.signal));
-  await until("select from pg_stat_activity where application_name = 'idle'");
+  const tried = proxy.swallow();
+  const connecting = failure(writer.connect(controller.signal));
+  await tried;
   controller.abort();
-  t.is(await acquiring, 'transient');
+  t.is(await connecting, 'transient');
+  await proxy.close();
   await until("select where not exists (select from pg_stat_activity where application_name = 'idle')");
-  await owner.release();
 });
+
+test('a claim takes what is free, never waits for the rest, and says so', async (t) => {
+  const first = writerOn(database.connection, 'some');
+  const second = writerOn(database.connection, 'rest');
+  await first.connect(never);
+  await second.connect(never);
+  t.deepEqual(partitionsOf(await first.claim([20, 21], false)), [20, 21]);
+  t.deepEqual(partitionsOf(await second.claim([21, 22], false)), [22]);
+  t.deepEqual(await second.claim([21, 23], true), [], 'all or none');
+  t.deepEqual(partitionsOf(await first.claim([23], true)), [23], 'what was granted of all was given back');
+  await first.release();
+  await second.release();
+});
+
+test('law 6: a yielded partition is free at once, the others stay, and everyone hears of it', async (t) => {
+  const first = writerOn(database.connection, 'giver');
+  const second = writerOn(database.connection, 'taker');
+  const fences = await acquire(first, [24, 25]);
+  await second.connect(never);
+  const room = new TestRoom('given', 24);
+  await first.append(room.frame(fences.slice(0, 1), [{}]));
+  await withClient(database.connection, async (listener) => {
+    await listener.query('listen dinguscord_cluster');
+    const heard = new Promise<void>((resolve) => listener.once('notification', () => resolve()));
+    await first.yield([24]);
+    await heard;
+  });
+  const [fence] = await second.claim([24, 25], false);
+  t.deepEqual(fence, { partition: 24, epoch: (fences[0]?.epoch ?? 0) + 1 });
+  t.is(await failure(first.append(room.frame(fences.slice(0, 1), [{}]))), 'fenced', 'the former owner may not write');
+  t.deepEqual(partitionsOf(await second.claim([25], false)), [25], 'and its session is gone with all it held');
+  await first.release();
+  await second.release();
+});
+
+test('a partition that is claimed twice is free after it was yielded once', async (t) => {
+  const first = writerOn(database.connection, 'twice');
+  const second = writerOn(database.connection, 'once');
+  const [was] = await acquire(first, [26]);
+  const [now] = await first.claim([26], false);
+  t.is(now?.epoch, (was?.epoch ?? 0) + 1);
+  await first.yield([26]);
+  await second.connect(never);
+  t.is((await second.claim([26], false)).length, 1);
+  await first.release();
+  await second.release();
+});
+
+test('the end of a session is told even when no call waits for it', async (t) => {
+  const writer = writerOn(database.connection, 'surprised');
+  const lost = new Promise<void>((resolve) => writer.onLost(resolve));
+  await acquire(writer, [27]);
+  await query(pids, ['surprised']);
+  await lost;
+  t.is(await failure(writer.heartbeat()), 'lost');
+});
+
+function partitionsOf(fences: readonly Fence[]): number[] {
+  return fences.map(({ partition }) => partition);
+}
 
 test('acquiring goes on while the server does not answer, and ends when it does', async (t) => {
   const proxy = await openProxy(database.connection);
   const writer = writerOn(proxy.connection, 'patient', 300);
   const refusedOnce = proxy.swallow();
-  const acquiring = writer.acquire([12], never);
+  const acquiring = acquire(writer, [12]);
   await refusedOnce;
   proxy.restore();
   t.is((await acquiring).length, 1);
@@ -237,5 +298,5 @@ test('a database that was set up with other partitions is refused at once', asyn
     partitions,
     log: silent,
   });
-  t.is(await failure(writer.acquire([1], never)), 'data');
+  t.is(await failure(acquire(writer, [1])), 'data');
 });

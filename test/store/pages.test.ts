@@ -4,7 +4,7 @@ import type { Message } from '../../src/actors/protocol/message.js';
 import type { PageQuery } from '../../src/runtime/store/port.js';
 import { PostgresReads } from '../../src/runtime/store/postgres/reads.js';
 import { freshDatabase, type FreshDatabase } from '../harness/database.js';
-import { erased, never, silent, TestRoom, writerOn } from './rooms.js';
+import { acquire, erased, silent, TestRoom, writerOn } from './rooms.js';
 
 let database: FreshDatabase;
 let reads: PostgresReads;
@@ -22,7 +22,7 @@ const users = ['alice', 'bob', '__proto__', 'dora'];
 test.before(async () => {
   database = await freshDatabase();
   const writer = writerOn(database.connection, 'pages');
-  const fences = await writer.acquire([0], never);
+  const fences = await acquire(writer, [0]);
   const created = Array.from({ length: 23 }, (_, at) => ({ senderId: users[at % users.length] ?? '' }));
   await writer.append(room.frame(fences, created));
   const receipts = Object.entries(marks).map(([userId, [delivered, read]]) => ({
@@ -103,7 +103,7 @@ test('a room that was never written to has an empty page', async (t) => {
 
 test('snapshots of many rooms come in the order asked for, with the newest messages and their receipts', async (t) => {
   const writer = writerOn(database.connection, 'snapshots');
-  const fences = await writer.acquire([1], never);
+  const fences = await acquire(writer, [1]);
   const other = new TestRoom('another', 1);
   await writer.append(other.frame(fences, [{}, {}]));
   const snapshots = await writer.snapshots(['nowhere', room.key, other.key, room.key], 5);
@@ -156,7 +156,7 @@ test('ids are located in whichever room they are, and what is no id names nothin
 
 test('facts answer the needs of several rooms, and leave out what is not there', async (t) => {
   const writer = writerOn(database.connection, 'facts');
-  await writer.acquire([2], never);
+  await acquire(writer, [2]);
   const [first] = room.messages;
   if (first === undefined) return t.fail();
   const facts = await writer.facts([

@@ -1,4 +1,5 @@
 /** Builds messages and frames for the tests of the store: rooms that count seq and version as an actor does. */
+import { setTimeout } from 'node:timers/promises';
 import { pino } from 'pino';
 import { uuidv7 } from 'uuidv7';
 import type { Message } from '../../src/actors/protocol/message.js';
@@ -15,6 +16,17 @@ export function writerOn(connection: ConnectionSettings, name: string, deadlineM
 }
 
 export const never = new AbortController().signal;
+
+/** Connects, and takes the partitions as soon as nobody else holds any of them. */
+export async function acquire(writer: Writer, partitions: readonly number[]): Promise<readonly Fence[]> {
+  await writer.connect(never);
+  for (;;) {
+    const fences = await writer.claim(partitions, true);
+    if (fences.length > 0) return fences;
+    // Who holds them gives no signal when they are free: the old session may be gone only a little later.
+    await setTimeout(20);
+  }
+}
 
 export function message(key: string, seq: number, over: Partial<Message> = {}): Message {
   return {

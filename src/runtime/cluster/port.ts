@@ -92,7 +92,7 @@ export interface Transport extends Service {
 }
 
 /** The owner's outcome, `moved`, or null when no answer came in time (sent again by the router). */
-export type BusReply = (outcome: LaneOutcome | null, at: number) => void;
+export type BusReply = (outcome: LaneOutcome | null) => void;
 
 /** Commands and replies between nodes. */
 export interface NodeBus extends Service {

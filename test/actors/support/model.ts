@@ -146,6 +146,13 @@ export class Model {
         for (const [user, socket] of command.occupants)
           if (!this.#sockets.some(([u, s]) => u === user && s === socket)) this.#sockets.push([user, socket]);
         return said({});
+      case 'forget': {
+        const isGone = (socket: string): boolean => command.nodes.some((node) => socket.startsWith(`${node}/`));
+        const gone = new Set(this.#sockets.filter(([, socket]) => isGone(socket)).map(([user]) => user));
+        this.#sockets = this.#sockets.filter(([, socket]) => !isGone(socket));
+        const left = [...gone].filter((user) => !this.#sockets.some(([one]) => one === user));
+        return said({}, left.flatMap((user) => [this.#user('user_left', user), ...this.#stop(user)]));
+      }
       case 'tick':
         return said({}, this.#stopEnded(now));
     }

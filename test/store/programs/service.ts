@@ -5,12 +5,12 @@
 import { pino } from 'pino';
 import { readConfig } from '../../../src/config.js';
 import { openStore } from '../../../src/runtime/store/store.js';
-import { never, TestRoom, writerOn } from '../rooms.js';
+import { acquire, TestRoom, writerOn } from '../rooms.js';
 
 try {
   const { connection } = await openStore(readConfig(), pino({ level: 'silent' }));
   const writer = writerOn(connection, 'service');
-  const fences = await writer.acquire([0], never);
+  const fences = await acquire(writer, [0]);
   const [snapshot] = await writer.snapshots(['r'], 1);
   const room = new TestRoom('r');
   room.messages.length = snapshot?.lastSeq ?? 0;

@@ -21,7 +21,8 @@ export class Session {
   readonly #client: pg.Client;
   readonly #deadlineMs: number;
   #alive = true;
-  #calling = false;
+  /** Under way. */
+  #calls = 0;
 
   /** @param onLost told when the server or the network ends the session, but not when we do or while a call waits */
   constructor(
@@ -39,12 +40,12 @@ export class Session {
       this.#alive = false;
       if (!surprise) return;
       log.warn({ session: settings.name, err: error.message }, 'a database connection was lost');
-      if (!this.#calling) onLost();
+      if (this.#calls === 0) onLost();
     });
     this.#client.on('end', () => {
       const surprise = this.#alive;
       this.#alive = false;
-      if (surprise && !this.#calling) onLost();
+      if (surprise && this.#calls === 0) onLost();
     });
   }
 
@@ -68,6 +69,11 @@ export class Session {
     return rows;
   }
 
+  /** Told of every notification on the channels that this session listens to. */
+  onNotification(listener: () => void): void {
+    this.#client.on('notification', listener);
+  }
+
   /** Says goodbye; whatever happens, the socket is gone afterwards. */
   async end(): Promise<void> {
     if (this.#alive) await this.#bounded(() => this.#client.end()).catch(() => undefined);
@@ -80,11 +86,11 @@ export class Session {
   }
 
   #bounded<T>(call: () => Promise<T>): Promise<T> {
-    this.#calling = true;
+    this.#calls += 1;
+    const done = (): void => void (this.#calls -= 1);
     return new Promise<T>((resolve, reject) => {
       const fail = (error: StoreError): void => {
         clearTimeout(timer);
-        this.#calling = false;
         if (error.failure === 'lost') this.destroy();
         reject(error);
       };
@@ -92,10 +98,12 @@ export class Session {
         () => fail(new StoreError('lost', `The database did not answer within ${this.#deadlineMs} ms`)),
         this.#deadlineMs,
       );
-      call().then(
+      const called = call();
+      // The last to run: an error that ends the session and this call is told to the call alone.
+      called.then(done, done);
+      called.then(
         (value) => {
           clearTimeout(timer);
-          this.#calling = false;
           resolve(value);
         },
         (error: unknown) => fail(toStoreError(error)),

@@ -1,0 +1,2 @@
+-- Every node looks anew.
+select pg_notify('dinguscord_cluster', '')
