@@ -7,6 +7,7 @@ import type { Broadcast, RoomEvent } from './protocol/events.js';
 import { evictionBroadcast } from './protocol/eviction.js';
 import { roomIdOf } from './protocol/ids.js';
 import { encodeMessage, type Message } from './protocol/message.js';
+import { deletion, messagePacket, packetText } from './protocol/packets.js';
 import type { Answer } from './protocol/replies.js';
 import { recentMessages } from './catch-up.js';
 import type { RoomReply } from './reply.js';
@@ -79,16 +80,17 @@ export class Encoder {
   broadcasts(state: RoomState, event: RoomEvent): readonly Broadcast[] {
     switch (event.type) {
       case 'message_created':
-        return [packet('new_message', this.#message(event.message), event.message.version, null)];
-      case 'message_edited':
-        return [packet('message_edited', this.#message(event.message), event.message.version, null)];
+      case 'message_edited': {
+        const { message } = event;
+        return [broadcast(messagePacket(event.type, message, this.#message(message)), message.version, null)];
+      }
       case 'message_deleted':
-        return [packet('message_deleted', JSON.stringify(deletion(event.message)), event.message.version, null)];
+        return [broadcast(messagePacket(event.type, event.message), event.message.version, null)];
       case 'receipt_advanced': {
         const { userId, messageIds, upTo } = event;
         const name = event.level === 'read' ? 'messages_read' : 'messages_delivered';
         const data = JSON.stringify({ userId, messageIds, roomId: roomIdOf(state.key), upTo });
-        return [packet(name, data, null, userId)];
+        return [broadcast(packetText(name, data), null, userId)];
       }
       case 'members_evicted':
         return [evictionBroadcast(state.key, event)];
@@ -111,18 +113,15 @@ export class Encoder {
   }
 }
 
-function deletion(message: Message): object {
-  return { messageId: message.id, roomId: roomIdOf(message.key), seq: message.seq, version: message.version };
-}
-
 function arrayOf(messages: readonly Message[]): string {
   return `[${messages.map(encodeMessage).join(',')}]`;
 }
 
-function packet(event: string, data: string, version: number | null, except: string | null): Broadcast {
-  return { packet: `["${event}",${data}]`, version, except };
+function broadcast(packet: string, version: number | null, except: string | null): Broadcast {
+  return { packet, version, except };
 }
 
+/** The others hear of it: a socket of the user that comes or goes meanwhile, on this node or another, does not. */
 function aboutUser(event: string, state: RoomState, userId: string): Broadcast {
-  return packet(event, JSON.stringify({ userId, roomId: roomIdOf(state.key) }), null, userId);
+  return broadcast(packetText(event, JSON.stringify({ userId, roomId: roomIdOf(state.key) })), null, userId);
 }

@@ -4,7 +4,10 @@ import type { Broadcast } from '../actors/protocol/events.js';
 import type { RoomKey } from '../actors/protocol/ids.js';
 import type { Burst, Outcome } from './frames.js';
 
-/** Called exactly once, synchronously before the bursts of the same frame; `at` is the command's place in its frame. */
+/**
+ * Called exactly once, synchronously before the bursts of the same frame; `at` is the command's place in its frame. When
+ * another node answered, it is -1: the room's bursts come by its stream, and are told apart from the answer by their version.
+ */
 export type ReplyTo = (outcome: Outcome, at: number) => void;
 
 /** What an edge is to the runtime. */

@@ -9,7 +9,7 @@ import type { Config } from '../config.js';
 import type { Chat, Presence, Tokens } from '../edge/port.js';
 import type { Log } from '../observe/log.js';
 import type { Service } from '../runtime/lifecycle.js';
-import type { EdgeListener, Rooms } from '../runtime/rooms.js';
+import type { Rooms, StreamEdge } from '../runtime/rooms.js';
 import { Admission } from './admission.js';
 import { Authentication } from './authentication.js';
 import { Dispatcher } from './dispatcher.js';
@@ -22,6 +22,22 @@ import { Session, type ChatServer, type ChatSocket } from './session.js';
 
 /** How long `stop` waits for clients to close their side before it cuts them. */
 const stopGraceMs = 1_000;
+
+/** The other nodes, as far as sockets are concerned. */
+export interface SocketCluster {
+  /** Names this node in the ids of its sockets. */
+  readonly node: string;
+  /** Of `@socket.io/redis-adapter`: for Socket.IO's own calls over all nodes. */
+  readonly adapter: AdapterFactory;
+  /** `emit` reaches the edges of all other nodes, best effort. */
+  bind(emit: (text: string) => void): void;
+  /** Something from another node's edge; whatever it is, it is checked. */
+  receive(given: unknown): void;
+  /** A packet for a user's sockets on other nodes. */
+  personal(userId: string, packet: string): void;
+}
+
+type AdapterFactory = Exclude<Parameters<ChatServer['adapter']>[0], undefined>;
 
 export interface SocketEdgeParts {
   readonly config: Pick<
@@ -42,11 +58,13 @@ export interface SocketEdgeParts {
   readonly rooms: Pick<Rooms, 'attach'>;
   readonly metrics: EdgeMetrics;
   readonly log: Log;
+  /** Null on the only node. */
+  readonly cluster?: SocketCluster | null;
 }
 
 export interface SocketEdge extends Service {
   /** What the rooms talk to; `start` attaches it. */
-  readonly listener: EdgeListener;
+  readonly listener: StreamEdge;
   /**
    * Tells every socket `server_draining`, refuses new connections (503) and further events (DRAINING). Events on their way
    * are still answered and broadcast. `stop` then closes the connections.
@@ -60,7 +78,7 @@ export function createSocketEdge(parts: SocketEdgeParts): SocketEdge {
 
 class Edge implements SocketEdge {
   readonly name = 'socket edge';
-  readonly listener: EdgeListener;
+  readonly listener: StreamEdge;
   readonly #parts: SocketEdgeParts;
   readonly #hub: Hub;
   readonly #authentication: Authentication;
@@ -87,7 +105,7 @@ class Edge implements SocketEdge {
 
   start(): Promise<void> {
     if (this.#io !== null) return Promise.resolve();
-    const { config, server, rooms } = this.#parts;
+    const { config, server, rooms, cluster = null } = this.#parts;
     const io: ChatServer = new Server(server, {
       maxHttpBufferSize: config.bodyMaxBytes,
       connectTimeout: config.authTimeoutMs,
@@ -108,6 +126,7 @@ class Edge implements SocketEdge {
       this.#connected(socket);
     });
     this.#io = io;
+    if (cluster !== null) this.#join(io, cluster);
     rooms.attach(this.listener);
     return Promise.resolve();
   }
@@ -138,12 +157,26 @@ class Edge implements SocketEdge {
     io.engine.close();
   }
 
+  #join(io: ChatServer, cluster: SocketCluster): void {
+    io.adapter(cluster.adapter);
+    io.on('relay', (text) => {
+      cluster.receive(text);
+    });
+    cluster.bind((text) => {
+      io.serverSideEmit('relay', text);
+    });
+    this.#hub.relayTo((userId, packet) => {
+      cluster.personal(userId, packet);
+    });
+  }
+
   #connected(socket: ChatSocket): void {
-    const { config, metrics, log } = this.#parts;
+    const { config, metrics, log, cluster = null } = this.#parts;
     const overflow = (burst: OutgoingBurst | null): void => {
       this.#overflowed(session, burst);
     };
-    const session = new Session(socket, this.#hub.flusher, config.socketBufferBytes, overflow);
+    const id = cluster === null ? socket.id : `${cluster.node}/${socket.id}`;
+    const session = new Session(id, socket, this.#hub.flusher, config.socketBufferBytes, overflow);
     this.#sessions.add(session);
     metrics.sockets += 1;
     // Events are taken as the parser made them: the acknowledgement stays an id, so that its packet can be spliced.

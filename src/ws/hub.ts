@@ -1,10 +1,6 @@
 /**
  * Who is where: sockets by room and by user, and which version of each room they have seen. It turns bursts into what each
- * socket gets, and is the only place that decides that.
- *
- * A socket that joins at place `at` of a frame has everything up to there in its `room_joined`, which is written first; of
- * that frame it gets the broadcasts with a larger `at`, and of later frames everything. A socket that was in the room
- * already and joins again gets its `room_joined` between the broadcasts before and after it.
+ * socket gets; `room.ts` decides what a member of a room gets of it.
  *
  * Bounds: sockets per user and rooms per socket (so rooms too) by the configuration; entries go with the last socket.
  */
@@ -13,42 +9,25 @@ import { uuidv7 } from 'uuidv7';
 import { directUsers, isDirect, roomIdOf, type RoomKey } from '../actors/protocol/ids.js';
 import type { AnnounceCommand } from '../actors/protocol/commands.js';
 import type { Burst, PlacedBroadcast } from '../runtime/frames.js';
-import type { EdgeListener } from '../runtime/rooms.js';
+import type { RepairedRoom, Standing, StreamEdge } from '../runtime/rooms.js';
 import type { Log } from '../observe/log.js';
 import type { EdgeMetrics } from './metrics.js';
-import { OutgoingBurst } from './fanout/burst.js';
+import { OutgoingBurst, type OutgoingEvent } from './fanout/burst.js';
 import { Flusher } from './fanout/outbox.js';
+import { Room } from './room.js';
 import type { Session } from './session.js';
 
 /** Direct conversations whose last version is remembered; a forgotten one starts anew with its next broadcast. */
 const directVersions = 10_000;
 
-/** A member that joined in the frame being delivered. */
-interface Arrival {
-  /** Broadcasts up to this place are in its `room_joined`; -1 for a socket that was in the room before. */
-  readonly after: number;
-  /** Packets of repeated joins, to be put between the broadcasts; in order of `at`. */
-  repeats: { readonly at: number; readonly packets: readonly string[] }[];
-}
-
-class Room {
-  readonly members = new Set<Session>();
-  /** Empty between frames. */
-  readonly arrivals = new Map<Session, Arrival>();
-  /** The version of the last broadcast, or of the first member's `room_joined`. */
-  version: number;
-
-  constructor(version: number) {
-    this.version = version;
-  }
-}
-
-export class Hub implements EdgeListener {
+export class Hub implements StreamEdge {
   readonly #rooms = new Map<RoomKey, Room>();
   readonly #users = new Map<string, Set<Session>>();
-  readonly #direct = new LRUCache<RoomKey, number>({ max: directVersions });
-  /** Rooms with arrivals. */
-  #touched: Room[] = [];
+  readonly #direct = new LRUCache<RoomKey, DirectStanding>({ max: directVersions });
+  /** Rooms that were joined in the frame being delivered; empty between frames. */
+  #touched: RoomKey[] = [];
+  #relay: ((userId: string, packet: string) => void) | null = null;
+  #onBehind: ((key: RoomKey) => void) | null = null;
   readonly #metrics: EdgeMetrics;
   readonly #log: Log;
   /** Writes what sockets are to get: at the end of a frame, or of the turn for what belongs to no frame. */
@@ -79,38 +58,26 @@ export class Hub implements EdgeListener {
 
   /**
    * A join committed. Called within the replies of its frame.
-   * @param version of the room as in `room_joined`
+   * @param at its place in the frame; -1 when another node answered
+   * @param standing of the room as in `room_joined`
    * @param packets what the joiner alone gets, `room_joined` first
    */
-  join(key: RoomKey, session: Session, at: number, version: number, packets: readonly string[]): void {
+  join(key: RoomKey, session: Session, at: number, standing: Standing, packets: readonly string[]): void {
     let room = this.#rooms.get(key);
     if (room === undefined) {
-      room = new Room(version);
+      room = new Room(standing);
       this.#rooms.set(key, room);
     }
-    if (room.arrivals.size === 0) {
-      this.#touched.push(room);
-      this.flusher.schedule();
-    }
-    const again = room.members.has(session);
-    room.members.add(session);
+    this.#touched.push(key);
+    this.flusher.schedule();
     session.rooms.add(key);
-    if (!again) {
-      room.arrivals.set(session, { after: at, repeats: [] });
-      for (const packet of packets) session.push(packet);
-      return;
-    }
-    const arrival = room.arrivals.get(session) ?? { after: -1, repeats: [] };
-    arrival.repeats.push({ at, packets });
-    room.arrivals.set(session, arrival);
+    room.add(session, at, standing, packets);
   }
 
   leave(key: RoomKey, session: Session): void {
     session.rooms.delete(key);
     const room = this.#rooms.get(key);
-    if (room?.members.delete(session) !== true) return;
-    if (room.arrivals.has(session)) deliverRepeats(room, session);
-    if (room.members.size === 0) this.#rooms.delete(key);
+    if (room?.remove(session) === true && room.members.size === 0) this.#rooms.delete(key);
   }
 
   onBursts(bursts: readonly Burst[]): void {
@@ -122,11 +89,83 @@ export class Hub implements EdgeListener {
     this.flusher.flush();
   }
 
-  /** The frame is over: everyone in a room is an ordinary member. */
+  /** The frame is over: places in it mean nothing any more. */
   settle(): void {
     if (this.#touched.length === 0) return;
-    for (const room of this.#touched) for (const session of room.arrivals.keys()) deliverRepeats(room, session);
+    const touched = this.#touched;
     this.#touched = [];
+    for (const key of touched) {
+      const room = this.#rooms.get(key);
+      if (room === undefined) continue;
+      room.settle();
+      if (!room.behind) continue;
+      if (this.#onBehind !== null) this.#onBehind(key);
+      else room.announceGap(this.#gap(key, null, room.version));
+    }
+  }
+
+  onBehind(listener: (key: RoomKey) => void): void {
+    this.#onBehind = listener;
+  }
+
+  standing(key: RoomKey): Standing | null {
+    if (!isDirect(key)) return this.#rooms.get(key)?.standing ?? null;
+    const { version, seq } = this.#direct.get(key) ?? {};
+    return version === undefined || seq === undefined || seq === null ? null : { version, seq };
+  }
+
+  onRepaired({ key, events, to }: RepairedRoom): void {
+    const direct = isDirect(key);
+    const from = this.standing(key);
+    const outgoing: OutgoingEvent[] =
+      events === null
+        ? [{ packet: this.#gap(key, from?.version ?? null, to.version), version: to.version, except: null, at: -1 }]
+        : events.map((event) => ({ ...event, at: -1 }));
+    const burst = new OutgoingBurst(roomIdOf(key), outgoing, to.version);
+    if (direct) {
+      this.#direct.set(key, to);
+      this.#giveBoth(key, burst);
+    } else {
+      const room = this.#rooms.get(key);
+      if (room !== undefined) this.#forget(key, room, room.repair(burst, to));
+    }
+    this.flusher.flush();
+  }
+
+  onPersonal(userId: string, packet: string): void {
+    for (const session of this.socketsOf(userId)) session.push(`2${packet}`);
+  }
+
+  /** From now on `relay` takes what is for a user's sockets on other nodes. */
+  relayTo(relay: (userId: string, packet: string) => void): void {
+    this.#relay = relay;
+  }
+
+  /** A packet (JSON text of an event) for every socket of a user, wherever it is. */
+  tellUser(userId: string, packet: string): void {
+    this.onPersonal(userId, packet);
+    this.#relay?.(userId, packet);
+  }
+
+  onDirectHead(key: RoomKey, version: number, ageMs: number): void {
+    const known = this.#direct.get(key);
+    if (known !== undefined && known.version >= version) return;
+    const since = performance.now() - ageMs;
+    const packet = `2${this.#gap(key, known?.version ?? null, version)}`;
+    let told = false;
+    for (const userId of new Set(directUsers(key)))
+      for (const session of this.socketsOf(userId)) {
+        if (session.since > since) continue;
+        session.push(packet);
+        told = true;
+      }
+    if (told) this.#direct.set(key, { version, seq: null });
+  }
+
+  onDirectGap(): void {
+    this.#direct.clear();
+    const packet = `2${gapPacket(null, 0)}`;
+    for (const sockets of this.#users.values()) for (const session of sockets) session.push(packet);
   }
 
   announce(key: RoomKey): AnnounceCommand | null {
@@ -144,105 +183,108 @@ export class Hub implements EdgeListener {
   #deliverRoom({ key, events }: Burst): void {
     const room = this.#rooms.get(key);
     if (room === undefined) return;
-    const fresh = this.#fresh(key, room.version, events);
-    room.version = fresh.version;
-    const burst = new OutgoingBurst(roomIdOf(key), fresh.events, fresh.version);
+    const fresh = this.#fresh(key, room, events);
     if (fresh.events.length === 0) return;
-    for (const session of room.members) {
-      const arrival = room.arrivals.size === 0 ? undefined : room.arrivals.get(session);
-      if (arrival === undefined) this.#give(session, burst);
-      else {
-        this.#giveArrival(session, arrival, burst);
-        room.arrivals.set(session, { after: Infinity, repeats: [] });
-      }
-    }
+    const burst = new OutgoingBurst(roomIdOf(key), fresh.events, fresh.version);
+    this.#forget(key, room, room.deliver(burst, fresh, this.#give));
+  }
+
+  /** Sockets whose access ended are in the room no more. */
+  #forget(key: RoomKey, room: Room, evicted: readonly Session[]): void {
+    for (const session of evicted) session.rooms.delete(key);
+    if (room.members.size === 0) this.#rooms.delete(key);
   }
 
   /** All sockets of both users hear of a direct conversation, whatever they joined. */
   #deliverDirect({ key, events }: Burst): void {
-    const [one, other] = directUsers(key) ?? ['', ''];
-    const first = this.socketsOf(one);
-    const second = one === other ? nobody : this.socketsOf(other);
-    if (first.size === 0 && second.size === 0) {
+    const users = directUsers(key) ?? ['', ''];
+    if (users.every((userId) => this.socketsOf(userId).size === 0)) {
       // Nobody saw these versions: the next listener starts anew.
       this.#direct.delete(key);
       return;
     }
-    const fresh = this.#fresh(key, this.#direct.get(key) ?? null, events);
-    this.#direct.set(key, fresh.version);
-    if (fresh.events.length === 0) return;
-    const burst = new OutgoingBurst(null, fresh.events, fresh.version);
-    for (const session of first) this.#give(session, burst);
-    for (const session of second) this.#give(session, burst);
+    const seen = this.#direct.get(key) ?? null;
+    const fresh = this.#fresh(key, seen, events);
+    this.#direct.set(key, { version: fresh.version, seq: seqIn(fresh.events) ?? seen?.seq ?? null });
+    if (fresh.events.length > 0) this.#giveBoth(key, new OutgoingBurst(null, fresh.events, fresh.version));
+  }
+
+  #giveBoth(key: RoomKey, burst: OutgoingBurst): void {
+    for (const userId of new Set(directUsers(key)))
+      for (const session of this.socketsOf(userId)) this.#give(session, burst);
   }
 
   /**
    * Drops what was broadcast before (a frame whose outcome had been lost) and announces a hole before what follows it.
-   * @param seen the last version delivered; null when it is not known
+   * @param seen what was delivered last; null when it is not known
    */
   #fresh(
     key: RoomKey,
-    seen: number | null,
+    seen: DirectStanding | null,
     events: readonly PlacedBroadcast[],
-  ): { readonly events: readonly PlacedBroadcast[]; readonly version: number } {
-    let version = seen;
+  ): Standing & { readonly events: readonly PlacedBroadcast[] } {
+    let version = seen?.version ?? null;
+    let seq = seen?.seq ?? 0;
     let place = -1;
     const kept: PlacedBroadcast[] = [];
     for (const event of events) {
       // Several broadcasts of one change share its version and place.
       if (event.version !== null && !(event.version === version && event.at === place)) {
         if (version !== null && event.version <= version) continue;
-        if (version !== null && event.version > version + 1) kept.push(this.#gap(key, version, event));
+        if (version !== null && event.version > version + 1)
+          kept.push({
+            packet: this.#gap(key, version, event.version),
+            version: event.version,
+            except: null,
+            at: event.at,
+          });
         version = event.version;
         place = event.at;
+        if (event.packet.startsWith(newMessage)) seq += 1;
       }
       kept.push(event);
     }
-    return { events: kept, version: version ?? 0 };
+    return { events: kept, version: version ?? 0, seq };
   }
 
-  #gap(key: RoomKey, version: number, next: PlacedBroadcast): PlacedBroadcast {
+  /** A hole that is announced instead of filled. */
+  #gap(key: RoomKey, delivered: number | null, next: number): string {
     const roomId = roomIdOf(key);
     this.#metrics.gaps += 1;
-    this.#log.error(
-      { roomId, delivered: version, next: next.version },
-      'hole in the stream of a room announced to its sockets',
-    );
-    const body = JSON.stringify({ roomId, version: next.version, reason: 'gap' });
-    return { packet: `["resync_required",${body}]`, version: next.version, except: null, at: next.at };
+    this.#log.error({ roomId, delivered, next }, 'hole in the stream of a room announced to its sockets');
+    return gapPacket(roomId, next);
   }
 
-  #give(session: Session, burst: OutgoingBurst): void {
-    const slow = session.slow;
-    if (!slow && burst.excepted === null) {
+  readonly #give = (session: Session, burst: OutgoingBurst): void => {
+    const { pressure } = session;
+    if (pressure === 0 && burst.excepted === null) {
       session.push(burst.all);
       return;
     }
-    const userId = session.identity?.userId ?? '';
-    const view = burst.viewFor(userId, slow);
-    if (slow) this.#metrics.shedBroadcasts += burst.ephemeral;
+    const view = burst.viewFor(session.identity?.userId ?? '', pressure);
+    if (pressure > 0) this.#metrics.shedBroadcasts += burst.shed(pressure);
     if (view !== null) session.push(view);
-  }
-
-  #giveArrival(session: Session, { after, repeats }: Arrival, burst: OutgoingBurst): void {
-    const userId = session.identity?.userId ?? '';
-    let from = after;
-    for (const { at, packets } of repeats) {
-      const before = burst.between(userId, from, at, false);
-      if (before !== null) session.push(before);
-      for (const packet of packets) session.push(packet);
-      from = at;
-    }
-    const rest = burst.between(userId, from, Infinity, false);
-    if (rest !== null) session.push(rest);
-  }
+  };
 }
 
 const nobody: ReadonlySet<Session> = new Set();
 
-/** What repeated joins were to put between broadcasts, when there are no broadcasts left to wait for. */
-function deliverRepeats(room: Room, session: Session): void {
-  const arrival = room.arrivals.get(session);
-  room.arrivals.delete(session);
-  for (const { packets } of arrival?.repeats ?? []) for (const packet of packets) session.push(packet);
+/** The seq is null until a new message was seen. */
+interface DirectStanding {
+  readonly version: number;
+  readonly seq: number | null;
+}
+
+const newMessage = '["new_message"';
+const seqField = ',"seq":';
+
+function gapPacket(roomId: string | null, version: number): string {
+  return `["resync_required",${JSON.stringify({ roomId, version, reason: 'gap' })}]`;
+}
+
+/** The seq of the newest new message, read from its text: within content a quote would be escaped. */
+function seqIn(events: readonly PlacedBroadcast[]): number | null {
+  const packet = events.findLast((event) => event.packet.startsWith(newMessage))?.packet ?? '';
+  const at = packet.indexOf(seqField);
+  return at === -1 ? null : Number.parseInt(packet.slice(at + seqField.length, at + seqField.length + 16), 10);
 }

@@ -4,6 +4,7 @@
  */
 import { rejections, type Rejection } from '../actors/rejections.js';
 import type { Done } from '../edge/port.js';
+import type { Standing } from '../runtime/rooms.js';
 import type { ServerEvent, ServerToClient } from './events.js';
 
 /** An event with a body that is JSON text already. */
@@ -37,19 +38,21 @@ export function refusedBody(rejection: Rejection, retryAfterMs: number | undefin
 }
 
 /**
- * The room's version in the body of a join. The messages come before it and may be long: only what follows them is parsed,
+ * Where the room stands in the body of a join. The messages come before it and may be long: only what follows them is parsed,
  * unless the body is built in another order.
  */
-export function joinedVersion(done: Done): number {
+export function joinedStanding(done: Done): Standing {
   const tail = done.body.lastIndexOf('],');
-  return versionIn(tail === -1 ? done.body : `{${done.body.slice(tail + 2)}`) ?? versionIn(done.body) ?? 0;
+  const short = tail === -1 ? null : standingIn(`{${done.body.slice(tail + 2)}`);
+  return short ?? standingIn(done.body) ?? { version: 0, seq: 0 };
 }
 
-function versionIn(text: string): number | null {
+function standingIn(text: string): Standing | null {
   try {
     const parsed: unknown = JSON.parse(text);
-    if (typeof parsed !== 'object' || parsed === null || !('version' in parsed)) return null;
-    return typeof parsed.version === 'number' ? parsed.version : null;
+    if (typeof parsed !== 'object' || parsed === null || !('version' in parsed) || !('seq' in parsed)) return null;
+    const { version, seq } = parsed;
+    return typeof version === 'number' && typeof seq === 'number' ? { version, seq } : null;
   } catch {
     return null;
   }

@@ -7,7 +7,7 @@ import type { Rejection } from '../actors/rejections.js';
 import type { RoomKey } from '../actors/protocol/ids.js';
 import type { Identity } from '../edge/port.js';
 import type { ClientToServer, ServerEvent, ServerToClient } from './events.js';
-import type { OutgoingBurst, View } from './fanout/burst.js';
+import type { OutgoingBurst, Pressure, View } from './fanout/burst.js';
 import { Outbox, type Flusher } from './fanout/outbox.js';
 import { Wire } from './fanout/wire.js';
 import { eventPacket } from './packets.js';
@@ -17,15 +17,22 @@ export interface SocketFacts {
   identity?: Identity;
 }
 
-type None = Record<string, never>;
-export type ChatServer = Server<ClientToServer, ServerToClient, None, SocketFacts>;
-export type ChatSocket = Socket<ClientToServer, ServerToClient, None, SocketFacts>;
+/** What the edges of several nodes tell each other. */
+export interface BetweenNodes {
+  relay: (text: string) => void;
+}
+
+export type ChatServer = Server<ClientToServer, ServerToClient, BetweenNodes, SocketFacts>;
+export type ChatSocket = Socket<ClientToServer, ServerToClient, BetweenNodes, SocketFacts>;
 
 /** A connection that was told to close and has not closed after this many milliseconds is cut. */
 const closeGraceMs = 2_000;
 
 export class Session {
+  /** The socket's id; with several nodes `<node>/<socket id>`. */
   readonly id: string;
+  /** When it connected: milliseconds, monotonic. */
+  readonly since = performance.now();
   /** Null until authenticated. */
   identity: Identity | null = null;
   /** Bounded by ROOMS_PER_SOCKET. */
@@ -43,15 +50,21 @@ export class Session {
   readonly #socket: ChatSocket;
   readonly #outbox: Outbox;
 
-  constructor(socket: ChatSocket, flusher: Flusher, limit: number, onOverflow: (burst: OutgoingBurst | null) => void) {
-    this.id = socket.id;
+  constructor(
+    id: string,
+    socket: ChatSocket,
+    flusher: Flusher,
+    limit: number,
+    onOverflow: (burst: OutgoingBurst | null) => void,
+  ) {
+    this.id = id;
     this.#socket = socket;
     this.#outbox = new Outbox(new Wire(socket.conn), flusher, limit, onOverflow);
   }
 
-  /** Whether ephemeral broadcasts are to be left out. */
-  get slow(): boolean {
-    return this.#outbox.slow;
+  /** What is to be left out for it. */
+  get pressure(): Pressure {
+    return this.#outbox.pressure;
   }
 
   /** Queues a packet or a part of a burst; see `Outbox`. */

@@ -1,16 +1,25 @@
-/** The version in the body of a join, whatever the room is called and however the body is ordered. */
+/** Where the room stands in the body of a join, whatever the room is called and however the body is ordered. */
 import test from 'ava';
-import { joinedVersion, withFields } from '../../src/ws/packets.js';
+import { joinedStanding, withFields } from '../../src/ws/packets.js';
 
 const done = (body: unknown) => ({ key: 'r', body: JSON.stringify(body), resync: null, at: 0 });
 
-test('the version of a join is found behind messages that have versions too', (t) => {
+test('the standing of a join is found behind messages that have versions too', (t) => {
   const messages = [{ version: 3, content: '],"version":9' }];
-  t.is(joinedVersion(done({ roomId: 'r', messages, success: true, seq: 4, version: 7, unread: 0 })), 7);
-  t.is(joinedVersion(done({ roomId: 'a],"version":9', messages: [], success: true, seq: 4, version: 7 })), 7);
-  t.is(joinedVersion(done({ version: 7, messages, roomId: '],"version":9,"a":1}' })), 7);
-  t.is(joinedVersion(done({ version: 7, seq: 1, messages })), 7);
-  t.is(joinedVersion(done({ messages: [], roomId: '],[', version: 7 })), 7);
+  t.deepEqual(joinedStanding(done({ roomId: 'r', messages, success: true, seq: 4, version: 7, unread: 0 })), {
+    version: 7,
+    seq: 4,
+  });
+  t.deepEqual(joinedStanding(done({ roomId: 'a],"version":9', messages: [], success: true, seq: 4, version: 7 })), {
+    version: 7,
+    seq: 4,
+  });
+  t.deepEqual(joinedStanding(done({ version: 7, seq: 4, messages, roomId: '],"version":9,"a":1}' })), {
+    version: 7,
+    seq: 4,
+  });
+  t.deepEqual(joinedStanding(done({ version: 7, seq: 4, messages })), { version: 7, seq: 4 });
+  t.deepEqual(joinedStanding(done({ messages: [], roomId: '],[', seq: 4, version: 7 })), { version: 7, seq: 4 });
 });
 
 test('fields are put into objects, empty ones too', (t) => {

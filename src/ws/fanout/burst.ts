@@ -12,6 +12,12 @@ export interface WriteOptions {
   readonly wsPreEncodedFrame: readonly Buffer[];
 }
 
+/**
+ * What a socket is still given, by how far it is behind: everything; all but typing and presence; durable events only.
+ * Of what is left out first, less is lost: it is soon out of date anyway.
+ */
+export type Pressure = 0 | 1 | 2;
+
 /** Some packets of a burst, in order. Bytes are made when the first WebSocket asks for them. */
 export class View {
   readonly burst: OutgoingBurst;
@@ -45,61 +51,80 @@ export class View {
   }
 }
 
+/** A broadcast that is on its way out. */
+export interface OutgoingEvent extends PlacedBroadcast {
+  /** Of a new message that was read from the store: sockets are past it by their seq, not by its version. */
+  readonly seq?: number | null;
+}
+
 export class OutgoingBurst {
   /** As clients know it; null for a direct conversation. */
   readonly roomId: string | null;
-  readonly events: readonly PlacedBroadcast[];
+  readonly events: readonly OutgoingEvent[];
   /** The highest version in it, or else the room's last one. */
   readonly version: number;
   /** Socket.IO packets, one per event. */
   readonly packets: readonly string[];
   /** Users that must not get all of it; null when there are none. */
   readonly excepted: ReadonlySet<string> | null;
+  /** Whether somebody's access ends in it: then every socket is looked at by itself. */
+  readonly evicts: boolean;
   readonly all: View = new View(this, null);
   #frames: Frames | null = null;
-  /** Selections shared by the sockets of a user; at most two per excepted user and two more. */
+  /** Selections shared by the sockets of a user; at most three per excepted user and three more. */
   readonly #views = new Map<string, View | null>();
 
-  constructor(roomId: string | null, events: readonly PlacedBroadcast[], version: number) {
+  constructor(roomId: string | null, events: readonly OutgoingEvent[], version: number) {
     this.roomId = roomId;
     this.events = events;
     this.version = version;
     this.packets = events.map((event) => `2${event.packet}`);
     const excepted = new Set<string>();
-    for (const { except } of events) if (except !== null) excepted.add(except);
+    let evicts = false;
+    for (const { except, evict } of events) {
+      if (except !== null) excepted.add(except);
+      if (evict !== undefined) evicts = true;
+    }
     this.excepted = excepted.size === 0 ? null : excepted;
+    this.evicts = evicts;
   }
 
-  /** How many of its events are ephemeral. */
-  get ephemeral(): number {
-    return this.events.reduce((count, event) => (event.version === null ? count + 1 : count), 0);
+  /** How many of its events are left out under a pressure. */
+  shed(pressure: Pressure): number {
+    return this.events.reduce((count, event) => (isShed(event, pressure) ? count + 1 : count), 0);
   }
 
   get frames(): Frames {
     return (this.#frames ??= encodeFrames(this.packets));
   }
 
-  /** What a user's sockets get, without ephemeral events when `durableOnly`; null when that is nothing. */
-  viewFor(userId: string, durableOnly: boolean): View | null {
+  /** What a user's sockets get under a pressure; null when that is nothing. */
+  viewFor(userId: string, pressure: Pressure): View | null {
     const excepted = this.excepted?.has(userId) === true;
-    if (!excepted && !durableOnly) return this.all;
-    const key = `${durableOnly ? 'd' : 'a'}${excepted ? userId : ''}`;
+    if (!excepted && pressure === 0) return this.all;
+    const key = `${pressure}${excepted ? userId : ''}`;
     let view = this.#views.get(key);
     if (view === undefined) {
-      view = this.between(userId, -1, Infinity, durableOnly);
+      const picks: number[] = [];
+      for (const [index, event] of this.events.entries())
+        if (event.except !== userId && !isShed(event, pressure)) picks.push(index);
+      view = this.view(picks);
       this.#views.set(key, view);
     }
     return view;
   }
 
-  /** The part of it that happened after command `after` and before command `before` of the frame; null for nothing. */
-  between(userId: string, after: number, before: number, durableOnly: boolean): View | null {
-    const picks: number[] = [];
-    for (const [index, event] of this.events.entries()) {
-      if (event.at <= after || event.at >= before || event.except === userId) continue;
-      if (durableOnly && event.version === null) continue;
-      picks.push(index);
-    }
+  /** Some of its events; null for none. */
+  view(picks: readonly number[]): View | null {
     return picks.length === 0 ? null : new View(this, picks);
   }
+}
+
+function isShed({ version, packet }: OutgoingEvent, pressure: Pressure): boolean {
+  if (pressure === 0 || version !== null) return false;
+  return pressure === 2 || !isReceipt(packet);
+}
+
+function isReceipt(packet: string): boolean {
+  return packet.startsWith('["messages_');
 }

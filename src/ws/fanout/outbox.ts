@@ -6,7 +6,7 @@
  * told; so a socket holds at most `limit` bytes and one frame's output.
  */
 import { encodeFrames } from './frames.js';
-import { View, type OutgoingBurst } from './burst.js';
+import { View, type OutgoingBurst, type Pressure } from './burst.js';
 import type { Wire } from './wire.js';
 
 export class Outbox {
@@ -32,9 +32,11 @@ export class Outbox {
     this.#parts.push(part);
   }
 
-  /** Whether ephemeral broadcasts are to be left out. */
-  get slow(): boolean {
-    return this.wire.pending > this.#limit / 4;
+  /** From a quarter of the limit typing and presence are left out, from a half receipts too. */
+  get pressure(): Pressure {
+    const { pending } = this.wire;
+    if (pending <= this.#limit / 4) return 0;
+    return pending <= this.#limit / 2 ? 1 : 2;
   }
 
   flush(): void {

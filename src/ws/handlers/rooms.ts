@@ -4,7 +4,7 @@ import { reject } from '../../actors/rejections.js';
 import type { Chat, Done } from '../../edge/port.js';
 import type { Call } from '../call.js';
 import type { Hub } from '../hub.js';
-import { eventPacket, eventText, joinedVersion } from '../packets.js';
+import { eventPacket, eventText, joinedStanding } from '../packets.js';
 
 /** @param roomsPerSocket the bound; joining again a room that one is in is always allowed */
 export function joinRoom(call: Call, chat: Chat, hub: Hub, roomsPerSocket: number): void {
@@ -26,11 +26,17 @@ export function joinRoom(call: Call, chat: Chat, hub: Hub, roomsPerSocket: numbe
 }
 
 function enter({ session }: Call, hub: Hub, done: Done): void {
-  const version = joinedVersion(done);
+  const standing = joinedStanding(done);
   const packets = [eventText('room_joined', done.body)];
   if (done.resync !== null)
-    packets.push(eventPacket('resync_required', { roomId: roomIdOf(done.key), version, reason: done.resync }));
-  hub.join(done.key, session, done.at, version, packets);
+    packets.push(
+      eventPacket('resync_required', {
+        roomId: roomIdOf(done.key),
+        version: standing.version,
+        reason: done.resync,
+      }),
+    );
+  hub.join(done.key, session, done.at, standing, packets);
 }
 
 export function leaveRoom(call: Call, chat: Chat, hub: Hub): void {
