@@ -1,0 +1,100 @@
+/** Faults that clients are: sockets that read nothing, all of them coming back at once, one room that is louder than the rest. */
+import { setTimeout as pause } from 'node:timers/promises';
+import { WebSocket, type RawData } from 'ws';
+import { within } from '../../harness/eventually.js';
+import { tokenFor } from '../../harness/token.js';
+import { healed, rounds, struck, type Nemesis, type Scene } from './nemesis.js';
+
+/** Joins a room over a bare Engine.IO connection and then reads nothing any more. */
+async function slowReader(url: string, user: string, room: string): Promise<WebSocket> {
+  const socket = new WebSocket(`${url.replace('http', 'ws')}/socket.io/?EIO=4&transport=websocket`);
+  socket.on('error', () => undefined);
+  const joined = new Promise<void>((resolve) => {
+    socket.on('message', (data: RawData) => {
+      const packet = (data as Buffer).toString();
+      if (packet.startsWith('0')) socket.send(`40${JSON.stringify({ token: tokenFor(user) })}`);
+      else if (packet.startsWith('40')) socket.send(`42${JSON.stringify(['join_room', { roomId: room }])}`);
+      else if (packet === '2') socket.send('3');
+      else if (packet.startsWith('42["room_joined"')) resolve();
+    });
+  });
+  await within(joined, `the join of ${user}`);
+  socket.pause();
+  return socket;
+}
+
+/** Sends to the first room far beyond the pace of the members; what is refused is not repeated. */
+async function flood({ workload, history, rooms }: Scene, until: () => boolean): Promise<void> {
+  const room = rooms[0] ?? '';
+  const loud = workload.participants.filter((one) => one.version(room) > 0);
+  await Promise.all(
+    loud.flatMap((participant) =>
+      Array.from({ length: 16 }, async (_, lane) => {
+        for (let count = 0; !until(); count += 1) {
+          await participant.present();
+          const { user, session } = participant;
+          const name = `flood:${user}:${lane}:${count}`;
+          const content = `flood ${name}`;
+          const op = history.invoke({ kind: 'send', user, session, room, name, content });
+          const ack = await participant.ask(op, 'send_message', { room_id: room, content, client_msg_id: name });
+          if (ack?.message !== undefined) {
+            const { id, seq, version } = ack.message;
+            history.add({ type: 'ok', op, message: { id, seq, version, content: ack.message.content, deleted: false } });
+          } else await pause(5);
+        }
+      }),
+    ),
+  );
+}
+
+export const clientNemeses: readonly Nemesis[] = [
+  {
+    name: 'slow-consumer',
+    fault: 'Slow consumer socket (reads nothing)',
+    nodes: 1,
+    env: { SOCKET_BUFFER_BYTES: '65536' },
+    workload: { contentLength: 2_000 },
+    strike: async (scene) => {
+      const { world, workload, rooms, history } = scene;
+      const url = world.node(0).service.url;
+      const slow = await Promise.all(
+        rooms.flatMap((room) => ['slow-a', 'slow-b'].map((user) => slowReader(url, `${user}-${room}`, room))),
+      );
+      struck(scene, `${slow.length} sockets read nothing`);
+      const closed = slow.map((socket) => new Promise<void>((resolve) => socket.once('close', () => resolve())));
+      await workload.more(300 * scene.rounds);
+      for (const socket of slow) socket.resume();
+      await within(Promise.all(closed), 'the end of the slow sockets');
+      history.add({ type: 'nemesis', phase: 'heal', detail: 'the slow sockets were closed' });
+      await workload.more(100);
+    },
+  },
+  {
+    name: 'reconnect-storm',
+    fault: 'Reconnect storm of all sockets',
+    nodes: 1,
+    strike: (scene) =>
+      rounds(scene, async () => {
+        struck(scene, 'every socket is dropped');
+        for (const participant of scene.workload.participants) participant.drop();
+        await Promise.all(scene.workload.participants.map((one) => one.present()));
+        healed(scene, 'every member is back');
+      }),
+  },
+  {
+    name: 'hot-room',
+    fault: 'Hot room at full rate beside quiet rooms',
+    nodes: 1,
+    bounds: { silenceMs: 1_000 },
+    strike: async (scene) => {
+      await scene.workload.more(200);
+      let over = false;
+      struck(scene, 'one room is flooded');
+      const flooding = flood(scene, () => over);
+      await scene.workload.more(200 * scene.rounds);
+      over = true;
+      await flooding;
+      healed(scene, 'the flood is over');
+    },
+  },
+];
