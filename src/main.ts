@@ -29,10 +29,7 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const)
 await run();
 
 async function run(): Promise<void> {
-  if (config.redisHost !== null || config.rabbitmqUrl !== null)
-    log.warn(
-      'REDIS_HOST and RABBITMQ_URL have no effect in this version: it runs as one node without integration events',
-    );
+  if (config.redisHost !== null) log.warn('REDIS_HOST has no effect in this version: it runs as one node');
   try {
     service = await createService(config, node, log, giveUp);
   } catch (error) {

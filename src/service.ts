@@ -12,6 +12,7 @@ import { createHttp } from './http/server.js';
 import type { Log } from './observe/log.js';
 import { createMetrics } from './observe/metrics.js';
 import type { Exposition, Snapshot } from './observe/registry.js';
+import { Broker } from './runtime/broker/broker.js';
 import { RoomRuntime } from './runtime/room-runtime.js';
 import { SingleNodeRooms } from './runtime/single-node-rooms.js';
 import { ServiceStack } from './runtime/service-stack.js';
@@ -74,6 +75,21 @@ async function assemble(
   const limits = createLimits(config);
   const presence = createPresence({ config, log });
   const chat = createChat({ config, rooms, reads, access, directory, limits, log });
+  const broker =
+    config.rabbitmqUrl === null
+      ? null
+      : new Broker({
+          config,
+          url: config.rabbitmqUrl,
+          connection,
+          held: () => runtime.held.keys(),
+          rooms,
+          reads,
+          onRevoked: (key) => access.revoked(key),
+          onAllRevoked: () => access.revokedAll(),
+          log,
+        });
+  if (broker !== null) runtime.onFrame(() => broker.wake());
   const health = createHealth({
     checks: {
       database: { run: () => reads.check(), critical: true },
@@ -81,9 +97,13 @@ async function assemble(
         run: () => (runtime.serving ? Promise.resolve() : Promise.reject(new Error('suspended'))),
         critical: true,
       },
+      ...(broker === null ? {} : { broker: { run: () => broker.check(), critical: false } }),
     },
   });
-  const scrape = async (): Promise<Exposition> => metrics.render((await runtime.collect(scrapeTimeoutMs)) as Snapshot[]);
+  const scrape = async (): Promise<Exposition> => {
+    const workers = (await runtime.collect(scrapeTimeoutMs)) as Snapshot[];
+    return metrics.render(broker === null ? workers : [...workers, await broker.snapshot()]);
+  };
   const { server } = createHttp({
     config,
     chat,
@@ -99,7 +119,7 @@ async function assemble(
   const edge = createSocketEdge({ config, server, chat, tokens, presence, rooms, metrics: edgeMetrics, log });
   const listener = new Listener(server, config.host ?? '0.0.0.0', config.port);
   metrics.watch({ edge: edgeMetrics, mailboxDepths: () => runtime.depths() });
-  const stack = new ServiceStack([runtime, presence, edge, listener], log);
+  const stack = new ServiceStack([runtime, presence, ...(broker === null ? [] : [broker]), edge, listener], log);
   await stack.start();
   health.enter('serving');
   return {

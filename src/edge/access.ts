@@ -17,6 +17,8 @@ export interface Access {
   may(userId: string, key: RoomKey): boolean | Promise<Verdict>;
   /** Forgets what is known of a room: its members have changed. Answers on their way do not count either. */
   revoked(key: RoomKey): void;
+  /** The same for every room: who knows what was missed. */
+  revokedAll(): void;
 }
 
 export interface AccessOptions {
@@ -56,10 +58,13 @@ export function createAccess({ config, log, now = () => performance.now() }: Acc
     revoked(key) {
       rooms.revoked(key);
     },
+    revokedAll() {
+      rooms.revokedAll();
+    },
   };
 }
 
-const open: Access = { may: () => true, revoked: () => undefined };
+const open: Access = { may: () => true, revoked: () => undefined, revokedAll: () => undefined };
 
 function membersOnly(url: string, config: AccessOptions['config'], log: Log, now: () => number): Access {
   const neighbour = new Neighbour({ name: 'chat-room-service', url, timeoutMs: config.neighbourTimeoutMs, log, now });
@@ -93,6 +98,9 @@ function membersOnly(url: string, config: AccessOptions['config'], log: Log, now
     },
     revoked(key) {
       answers.forget(key);
+    },
+    revokedAll() {
+      answers.forgetAll();
     },
   };
 }

@@ -4,7 +4,7 @@
  * known, so that it costs no promise.
  */
 import { uuidv7 } from 'uuidv7';
-import type { Command } from '../actors/protocol/commands.js';
+import type { Command, JoinCommand, SendCommand } from '../actors/protocol/commands.js';
 import type { RoomKey } from '../actors/protocol/ids.js';
 import type { Rejection } from '../actors/rejections.js';
 import type { Config } from '../config.js';
@@ -22,6 +22,7 @@ import type { InputLimits } from './input/fields.js';
 import { readEdit, readJoin, readRemove, readRoom, readSend, type TargetRequest } from './input/requests.js';
 import type { Chat, Done, Finish, Identity, RateLimiter, Result } from './port.js';
 import type { Limits } from './rate-limiter.js';
+import { Readmission } from './readmission.js';
 import { Reading } from './reading.js';
 import { Receipts } from './receipts.js';
 import { absent, refusal, refuse } from './refusals.js';
@@ -43,6 +44,7 @@ export function createChat(parts: ChatParts): Chat {
   const { config, rooms, reads, access, directory, log, newId = uuidv7 } = parts;
   const { sends, requests } = parts.limits;
   const admission = new Admission(access, config.mailboxCapacity, log);
+  const readmission = new Readmission(access, admission);
   const reading = new Reading(log, config.replyDeadlineMs);
   const whereabouts = new Whereabouts((ids) => reads.locate(ids));
   const departures = new Departures(rooms, newId, log);
@@ -61,6 +63,18 @@ export function createChat(parts: ChatParts): Chat {
   function submit(command: Command, finish: Finish): void {
     rooms.send(command, (outcome, at) => {
       finish(toResult(command.key, outcome, at));
+    });
+  }
+
+  /** The same for commands that a room refuses to users who were removed from it, until access was asked for anew. */
+  function submitAdmitted(userId: string, command: JoinCommand | SendCommand, finish: Finish): void {
+    rooms.send(command, (outcome, at) => {
+      const removal = outcome.ok ? undefined : outcome.rejection.removal;
+      if (removal === undefined) finish(toResult(command.key, outcome, at));
+      else
+        readmission.again(userId, command.key, removal, finish, (admitted) => {
+          submitAdmitted(userId, { ...command, admitted }, finish);
+        });
     });
   }
 
@@ -115,7 +129,7 @@ export function createChat(parts: ChatParts): Chat {
       if (!spend(sends, caller, finish)) return;
       const { key, ...rest } = request.value;
       admission.enter(caller.userId, key, absent.room, finish, () => {
-        const command: Command = {
+        const command: SendCommand = {
           kind: 'send',
           key,
           id: newId(),
@@ -123,11 +137,12 @@ export function createChat(parts: ChatParts): Chat {
           senderName: caller.username,
           senderDisplayName: directory.displayName(caller.userId),
           ...rest,
+          ...readmission.of(caller.userId, key),
         };
-        rooms.send(command, (outcome, at) => {
+        submitAdmitted(caller.userId, command, (result) => {
           // A repeated client_msg_id is answered with the first message, so this id may name none: the room says so then.
-          if (outcome.ok) whereabouts.remember(command.id, key);
-          finish(toResult(key, outcome, at));
+          if (result.ok) whereabouts.remember(command.id, key);
+          finish(result);
         });
       });
     },
@@ -159,14 +174,14 @@ export function createChat(parts: ChatParts): Chat {
       const request = readJoin(input, config);
       const since = request.ok ? request.value.since : null;
       const room: Result<RoomKey> = request.ok ? { ok: true, value: request.value.key } : request;
-      inRoom(caller, room, finish, (key) => ({
-        kind: 'join',
-        key,
-        id: newId(),
-        userId: caller.userId,
-        socketId,
-        since,
-      }));
+      if (!room.ok) return finish(room);
+      const key = room.value;
+      if (!spend(requests, caller, finish)) return;
+      const { userId } = caller;
+      admission.enter(userId, key, absent.room, finish, () => {
+        const more = readmission.of(userId, key);
+        submitAdmitted(userId, { kind: 'join', key, id: newId(), userId, socketId, since, ...more }, finish);
+      });
     },
 
     leave(caller, socketId, input, finish) {

@@ -233,7 +233,11 @@ test('a store that hangs is given up after the deadline', async (t) => {
 function slowAccess(): { readonly access: Access; readonly settle: (verdict: Verdict) => void } {
   const waiting: ((verdict: Verdict) => void)[] = [];
   return {
-    access: { may: () => new Promise((resolve) => void waiting.push(resolve)), revoked: () => undefined },
+    access: {
+      may: () => new Promise((resolve) => void waiting.push(resolve)),
+      revoked: () => undefined,
+      revokedAll: () => undefined,
+    },
     settle: (verdict) => {
       for (const resolve of waiting.splice(0)) resolve(verdict);
     },

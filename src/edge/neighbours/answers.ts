@@ -68,6 +68,12 @@ export class Answers<T> {
     return answer;
   }
 
+  forgetAll(): void {
+    this.#cache.clear();
+    for (const { state } of this.#attempts.values()) state.wanted = false;
+    this.#attempts.clear();
+  }
+
   forget(key: string): void {
     this.#cache.delete(key);
     const running = this.#attempts.get(key);

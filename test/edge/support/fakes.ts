@@ -170,6 +170,7 @@ export function membership(rooms: Readonly<Record<string, readonly string[]>>): 
     may: (userId, key) =>
       key.startsWith('\u001f') ? direct.may(userId, key) : (rooms[key]?.includes(userId) ?? false),
     revoked: () => undefined,
+    revokedAll: () => undefined,
   };
 }
 
