@@ -188,6 +188,7 @@ const scaleOut = {
   redisPort: integer('REDIS_PORT', 6379, 1, 65535, 'TCP port', 'Its port'),
   redisPassword: optional('REDIS_PASSWORD', 'Its password'),
   redisPrefix: text('REDIS_PREFIX', 'dinguscord', 'Begins every key and channel in Redis; the same on all nodes of a deployment'),
+  roomCacheTtlMs: integer('ROOM_CACHE_TTL_MS', 3_600_000, 0, 86_400_000, 'ms', 'How long Redis keeps the recent messages of a room that is not in memory; 0 keeps none'),
   clusterPollMs: integer('CLUSTER_POLL_MS', 500, 20, 10_000, 'ms', 'How often a node shows that it lives, and looks who else does and who holds what'),
   nodeStaleMs: integer('NODE_STALE_MS', 3_000, 100, 600_000, 'ms', 'A node without a sign of life for this long is taken for dead; several times CLUSTER_POLL_MS'),
   takeOverStepMs: integer('TAKE_OVER_STEP_MS', 500, 10, 60_000, 'ms', 'How long the next node in rank waits before it takes a partition that nobody holds'),

@@ -11,6 +11,10 @@ import { prefix, snapshotOf, type Snapshot } from './registry.js';
 const retryReasons = ['duplicate', 'fenced', 'stale', 'data', 'transient', 'lost', 'threw'] as const;
 export type RetryReason = (typeof retryReasons)[number];
 
+/** What a look-up in the cache of recent history may come to. */
+const cacheResults = ['found', 'absent', 'invalid', 'unavailable'] as const;
+export type CacheResult = (typeof cacheResults)[number];
+
 export interface WorkerMetrics {
   /** A frame with this many commands was committed by a transaction of this many seconds. */
   frameCommitted(commands: number, seconds: number): void;
@@ -20,6 +24,10 @@ export interface WorkerMetrics {
   resident(shard: number, rooms: number): void;
   activated(rooms: number): void;
   evicted(rooms: number): void;
+  /** What the cache of recent history had of rooms that were looked up in it. */
+  cacheLookedUp(result: CacheResult, rooms: number): void;
+  /** Rooms that were not written to the cache. */
+  cacheDropped(rooms: number): void;
   /** All of it as plain data for a MessagePort. */
   snapshot(): Promise<Snapshot>;
   /** Stops watching the event loop. */
@@ -33,6 +41,7 @@ export function createWorkerMetrics(worker: number): WorkerMetrics {
   const registers = [registry];
   const unwatch = watchLoopDelay(registry, String(worker));
   const counts = { committed: 0, retried: 0, activated: 0, evicted: 0 };
+  const cache = { found: 0, absent: 0, invalid: 0, unavailable: 0, dropped: 0 };
   const retries = new Map<string, number>([...retryReasons, 'other'].map((reason) => [reason, 0]));
   /** Bounded by SHARDS_PER_WORKER. */
   const residents = new Map<number, number>();
@@ -97,6 +106,25 @@ export function createWorkerMetrics(worker: number): WorkerMetrics {
       this.inc(counts.evicted);
     },
   });
+  new Counter({
+    name: `${prefix}room_cache_lookups_total`,
+    help: 'Rooms looked up in the cache of recent history, by what it had; what it had may have been old',
+    labelNames: ['result'],
+    registers,
+    collect() {
+      this.reset();
+      for (const result of cacheResults) this.inc({ result }, cache[result]);
+    },
+  });
+  new Counter({
+    name: `${prefix}room_cache_dropped_total`,
+    help: 'Rooms that were not written to the cache of recent history',
+    registers,
+    collect() {
+      this.reset();
+      this.inc(cache.dropped);
+    },
+  });
   new Gauge({
     name: `${prefix}worker_heap_bytes`,
     help: 'JavaScript heap of the worker, and what it holds outside of it',
@@ -130,6 +158,12 @@ export function createWorkerMetrics(worker: number): WorkerMetrics {
     },
     evicted(rooms) {
       counts.evicted += rooms;
+    },
+    cacheLookedUp(result, rooms) {
+      cache[result] += rooms;
+    },
+    cacheDropped(rooms) {
+      cache.dropped += rooms;
     },
     snapshot: () => snapshotOf(registry),
     close() {

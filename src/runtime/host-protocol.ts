@@ -2,6 +2,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { ActorLimits } from '../actors/protocol/limits.js';
 import type { CommandFrame, FrameReply } from './frames.js';
+import type { RedisSettings } from './cluster/transport/redis-client.js';
 import type { ConnectionSettings } from './store/postgres/connection.js';
 
 export interface ShardPlan {
@@ -37,6 +38,8 @@ export interface HostTask {
   readonly settings: ShardSettings;
   readonly limits: ActorLimits;
   readonly connection: ConnectionSettings;
+  /** Where recent history is cached; null for nowhere. */
+  readonly cache: { readonly redis: RedisSettings; readonly ttlMs: number } | null;
   readonly logLevel: string;
   /** How often the host shows that its event loop turns. */
   readonly beatMs: number;

@@ -49,11 +49,13 @@ export class RoomCell<State> {
   }
 }
 
-export interface ResidentsOptions {
+export interface ResidentsOptions<State> {
   readonly max: number;
   readonly idleTtlMs: number;
   readonly partitionOf: (key: RoomKey) => number;
   readonly read: (keys: readonly RoomKey[]) => Promise<readonly RoomSnapshot[]>;
+  /** A room leaves memory in a state that is committed and not used any more. */
+  readonly onEvicted?: (state: State) => void;
 }
 
 /** How many rooms one eviction pass looks at, so that a sweep over very many rooms never holds the event loop. */
@@ -61,13 +63,13 @@ const sweepSlice = 20_000;
 
 export class Residents<State, Reply> {
   readonly #behaviour: Behaviour<State, Reply>;
-  readonly #options: ResidentsOptions;
+  readonly #options: ResidentsOptions<State>;
   readonly #cells = new Map<RoomKey, RoomCell<State>>();
   #hand: Iterator<RoomCell<State>> | null = null;
   activations = 0;
   evictions = 0;
 
-  constructor(behaviour: Behaviour<State, Reply>, options: ResidentsOptions) {
+  constructor(behaviour: Behaviour<State, Reply>, options: ResidentsOptions<State>) {
     this.#behaviour = behaviour;
     this.#options = options;
   }
@@ -183,6 +185,7 @@ export class Residents<State, Reply> {
   #evict(cell: RoomCell<State>): void {
     cell.advance('evicting');
     this.#cells.delete(cell.key);
+    if (cell.state !== null && !cell.stale) this.#options.onEvicted?.(cell.state);
     cell.state = null;
     cell.advance('cold');
     this.evictions++;

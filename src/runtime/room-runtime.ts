@@ -9,6 +9,7 @@ import type { Config } from '../config.js';
 import type { Log } from '../observe/log.js';
 import type { LocalRooms } from './cluster/port.js';
 import type { Burst, FrameReply, LaneReply } from './frames.js';
+import { configuredRedis } from './cluster/transport/redis-client.js';
 import type { FromHost, HostTask, ShardPlan, ToHost } from './host-protocol.js';
 import { Lane } from './lane.js';
 import { partitionOf, partitionsOf, shardOf } from './placement.js';
@@ -213,6 +214,7 @@ export class RoomRuntime implements LocalRooms {
         partitions: this.#partitionsOf(shard).filter((partition) => this.#wanted.has(partition)),
       })),
       connection,
+      cache: cacheOf(config),
       logLevel: config.logLevel,
       limits: actorLimits(config),
       settings: {
@@ -311,6 +313,11 @@ export class RoomRuntime implements LocalRooms {
     this.#running = false;
     this.#options.onGiveUp(reason);
   }
+}
+
+function cacheOf(config: Config): HostTask['cache'] {
+  const redis = configuredRedis(config);
+  return redis === null || config.roomCacheTtlMs === 0 ? null : { redis, ttlMs: config.roomCacheTtlMs };
 }
 
 function actorLimits(config: Config): ActorLimits {

@@ -29,6 +29,8 @@ interface ShardOptions<State, Reply> {
   readonly onServing: (serving: boolean) => void;
   readonly onHeld: (held: readonly Fence[]) => void;
   readonly newId: () => string;
+  /** As in `ResidentsOptions`. */
+  readonly onEvicted?: (state: State) => void;
   readonly metrics: ShardMetrics;
   readonly log: Log;
 }
@@ -66,6 +68,7 @@ export class Shard<State, Reply> {
       idleTtlMs: settings.idleTtlMs,
       partitionOf: place,
       read: (keys) => writer.snapshots(keys, settings.recentMessages),
+      ...(options.onEvicted === undefined ? {} : { onEvicted: options.onEvicted }),
     });
     this.#ownership = new Ownership({
       writer,

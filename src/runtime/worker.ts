@@ -3,9 +3,11 @@
  * The task ends when told to stop; anything thrown past it ends the thread, and the supervisor starts another.
  */
 import { uuidv7 } from 'uuidv7';
-import { roomBehaviour } from '../actors/room.js';
-import { createLog } from '../observe/log.js';
-import { createWorkerMetrics } from '../observe/worker-metrics.js';
+import { roomBehaviour, type RoomState } from '../actors/room.js';
+import { createLog, type Log } from '../observe/log.js';
+import { createWorkerMetrics, type WorkerMetrics } from '../observe/worker-metrics.js';
+import { CachedWriter } from './cache/cached-writer.js';
+import { RoomCache } from './cache/room-cache.js';
 import type { FromHost, HostTask, ToHost } from './host-protocol.js';
 import { Shard } from './shard.js';
 import { createWriter } from './store/postgres/writer.js';
@@ -17,10 +19,12 @@ export default async function host(task: HostTask): Promise<void> {
   const metrics = createWorkerMetrics(task.worker);
   const behaviour = roomBehaviour(limits);
   const post = (message: FromHost): void => port.postMessage(message);
+  const cache = createCache(task, metrics, log);
+  cache?.start();
   const shards = new Map(
     task.shards.map((plan) => {
       const shardLog = log.child({ shard: plan.shard });
-      const writer = createWriter({
+      const store = createWriter({
         connection: task.connection,
         name: `shard-${plan.shard}`,
         deadlineMs: settings.frameDeadlineMs,
@@ -29,16 +33,18 @@ export default async function host(task: HostTask): Promise<void> {
         ...(settings.idleSessionMs === undefined ? {} : { idleSessionMs: settings.idleSessionMs }),
         log: shardLog,
       });
+      const cached = cache === null ? null : new CachedWriter(store, cache, shardLog);
       const shard = new Shard({
         plan,
         settings,
         behaviour,
-        writer,
+        writer: cached ?? store,
         post,
         onServing: (serving) => post({ type: serving ? 'ready' : 'suspended', shard: plan.shard }),
         onHeld: (fences) =>
           post({ type: 'held', shard: plan.shard, held: fences.map(({ partition, epoch }) => [partition, epoch]) }),
         newId: uuidv7,
+        ...(cached === null ? {} : { onEvicted: (room: RoomState) => cached.keep(room) }),
         metrics,
         log: shardLog,
       });
@@ -65,6 +71,13 @@ export default async function host(task: HostTask): Promise<void> {
   await stopped;
   await Promise.all([...shards.values()].map((shard) => shard.stop()));
   await started.catch(() => undefined);
+  await cache?.stop();
   clearInterval(beat);
   port.close();
+}
+
+/** One for all shards of the thread. */
+function createCache({ cache, limits }: HostTask, metrics: WorkerMetrics, log: Log): RoomCache | null {
+  if (cache === null) return null;
+  return new RoomCache({ redis: cache.redis, name: 'cache', ttlMs: cache.ttlMs, limits, metrics, log });
 }

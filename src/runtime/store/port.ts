@@ -117,6 +117,29 @@ export interface Writer {
   release(): Promise<void>;
 }
 
+/** What a cache has of a room: its newest messages as they were at a version, their receipt counts aside. */
+export interface CachedRoom {
+  readonly key: RoomKey;
+  readonly lastSeq: number;
+  readonly lastVersion: number;
+  /** As in a snapshot, and at least one. They become part of the snapshot for which they are used. */
+  readonly recent: readonly Message[];
+}
+
+/** A writer whose reads a cache can shorten. */
+export interface CacheableWriter extends Writer {
+  /**
+   * @param cached same order as the keys: where the room still stands exactly there, its messages are not read again.
+   * Receipts always are, in the same statement.
+   */
+  snapshots(keys: readonly RoomKey[], recent: number, cached?: readonly (CachedRoom | null)[]): Promise<RoomSnapshot[]>;
+  /**
+   * Names the history in which the versions of the present session's rooms count. A restored, emptied or new database, or
+   * another server, has another name, so that no version of the one is taken for a version of the other.
+   */
+  origin(): Promise<string>;
+}
+
 /** Which page of a conversation; `offset` counts from the newest message, the others are a seq (exclusive but `around`). */
 export interface PageQuery {
   readonly limit: number;

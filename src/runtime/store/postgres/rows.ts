@@ -42,7 +42,10 @@ export interface MessageRow {
   readonly read: number;
 }
 
-export function toMessage(tuple: MessageTuple, deliveredCount: number, readCount: number): Message {
+/** Nobody else has it yet. */
+export type Uncounted = Omit<Message, 'deliveredCount' | 'readCount'> & { deliveredCount: number; readCount: number };
+
+export function toMessage(tuple: MessageTuple, deliveredCount: number, readCount: number): Uncounted {
   return {
     key: tuple[0],
     id: tuple[1],
@@ -65,29 +68,39 @@ export function toMessage(tuple: MessageTuple, deliveredCount: number, readCount
   };
 }
 
-/** The messages of a range, seq ascending, with their receipt counts: users other than the sender who have reached them. */
-export function toMessages(row: RangeRow): Message[] {
-  const { messages, marks } = row;
-  if (messages === null) return [];
-  if (marks === null || marks[0].length === 0) return messages.map((tuple) => toMessage(tuple, 0, 0));
+/** The messages of a range, seq ascending, with their receipt counts. */
+export function toMessages({ messages, marks }: RangeRow): Message[] {
+  return messages === null
+    ? []
+    : counted(
+        messages.map((tuple) => toMessage(tuple, 0, 0)),
+        marks,
+      );
+}
+
+/** Sets the receipt counts of messages that have none yet, seq ascending: users other than the sender who have reached them. */
+export function counted(messages: Uncounted[], marks: MarksTuple | null): Message[] {
+  if (marks === null || marks[0].length === 0) return messages;
   const delivered = [...marks[0]].sort((a, b) => b[0] - a[0]);
   const read = [...marks[0]].sort((a, b) => b[1] - a[1]);
   const own = new Map(marks[1].map((mark) => [mark[0], mark]));
-  const result: Message[] = [];
   // From the newest to the oldest: every mark is counted once, when the walk comes to it.
   let deliveredUsers = 0;
   let readUsers = 0;
   let d = 0;
   let r = 0;
-  for (const tuple of [...messages].reverse()) {
-    const seq = tuple[2];
+  for (let i = messages.length - 1; i >= 0; i--) {
+    const message = messages[i];
+    if (message === undefined) continue;
+    const { seq, senderId } = message;
     for (let mark = delivered[d]; mark !== undefined && mark[0] >= seq; mark = delivered[++d])
       deliveredUsers += mark[2];
     for (let mark = read[r]; mark !== undefined && mark[1] >= seq; mark = read[++r]) readUsers += mark[2];
-    const sender = own.get(tuple[4]);
+    const sender = own.get(senderId);
     const selfDelivered = sender !== undefined && sender[1] >= seq ? 1 : 0;
     const selfRead = sender !== undefined && sender[2] >= seq ? 1 : 0;
-    result.push(toMessage(tuple, deliveredUsers - selfDelivered, readUsers - selfRead));
+    message.deliveredCount = deliveredUsers - selfDelivered;
+    message.readCount = readUsers - selfRead;
   }
-  return result.reverse();
+  return messages;
 }

@@ -7,13 +7,13 @@ import type { RoomKey } from '../../../actors/protocol/ids.js';
 import type { Message } from '../../../actors/protocol/message.js';
 import type { Changes, Facts, Marks, Need, Removal, RoomSnapshot } from '../../../actors/protocol/state.js';
 import type { Log } from '../../../observe/log.js';
-import { StoreError, type Append, type Fence, type Writer } from '../port.js';
+import { StoreError, type Append, type CacheableWriter, type CachedRoom, type Fence } from '../port.js';
 import { plainArray, textArray } from './arrays.js';
 import { keyedLookups, type ConnectionSettings } from './connection.js';
 import { frameValues, outboxValues } from './frame.js';
 import { Lease, openPrimary } from './lease.js';
 import { sql } from './queries.js';
-import { toMessage, toMessages, type MessageRow, type RangeRow } from './rows.js';
+import { counted, toMessage, toMessages, type MessageRow, type RangeRow } from './rows.js';
 import { Session } from './session.js';
 
 export interface WriterOptions {
@@ -31,14 +31,14 @@ export interface WriterOptions {
   readonly log: Log;
 }
 
-export function createWriter(options: WriterOptions): Writer {
+export function createWriter(options: WriterOptions): CacheableWriter {
   return new PostgresWriter(options);
 }
 
 /** A frozen owner does not keep its partitions. */
 const defaultIdleSessionMs = 10_000;
 
-class PostgresWriter implements Writer {
+class PostgresWriter implements CacheableWriter {
   readonly #options: WriterOptions;
   #lease: Lease | null = null;
   #onLost = (): void => undefined;
@@ -80,15 +80,27 @@ class PostgresWriter implements Writer {
     }
   }
 
-  async snapshots(keys: readonly RoomKey[], recent: number): Promise<RoomSnapshot[]> {
+  async snapshots(
+    keys: readonly RoomKey[],
+    recent: number,
+    cached: readonly (CachedRoom | null)[] = [],
+  ): Promise<RoomSnapshot[]> {
     if (keys.length === 0) return [];
-    const rows = await this.#query<SnapshotRow>('snapshots', [textArray(keys), recent]);
-    return rows.map((row) => ({
+    const rows = cached.some((room) => room !== null)
+      ? await this.#query<SnapshotRow>('snapshots_cached', [textArray(keys), recent, ...cachedValues(cached)])
+      : await this.#query<SnapshotRow>('snapshots', [textArray(keys), recent]);
+    return rows.map((row, i) => ({
       key: row.key,
       lastSeq: row.last_seq,
       lastVersion: row.last_version,
-      recent: toMessages(row),
+      recent: row.cached === true ? counted([...(cached[i]?.recent ?? [])], row.marks) : toMessages(row),
     }));
+  }
+
+  async origin(): Promise<string> {
+    const [row] = await this.#query<{ origin: string }>('origin', []);
+    if (row === undefined) throw new StoreError('data', 'The database does not tell its origin');
+    return row.origin;
   }
 
   async facts(asked: readonly { readonly key: RoomKey; readonly needs: readonly Need[] }[]): Promise<Facts[]> {
@@ -213,6 +225,22 @@ interface SnapshotRow extends RangeRow {
   readonly key: string;
   readonly last_seq: number;
   readonly last_version: number;
+  /** The room stands where the cache has it. */
+  readonly cached?: boolean;
+}
+
+/** Where the cache has each room, for the parameters of snapshots_cached. */
+function cachedValues(cached: readonly (CachedRoom | null)[]): readonly string[] {
+  return [
+    plainArray(cached.map((room) => room?.lastVersion ?? null)),
+    plainArray(cached.map((room) => room?.lastSeq ?? null)),
+    plainArray(cached.map((room) => room?.recent[0]?.seq ?? null)),
+    textArray(
+      cached.map((room) =>
+        room === null ? null : JSON.stringify([...new Set(room.recent.map(({ senderId }) => senderId))]),
+      ),
+    ),
+  ];
 }
 
 interface MarksRow {
