@@ -37,6 +37,8 @@ export interface RepairedRoom {
   readonly key: RoomKey;
   /** All that changed after the edge's standing, in order; null when that is too much to be told one by one. */
   readonly events: readonly RepairedBroadcast[] | null;
+  /** Ends of access among what is too much; `events` have theirs. */
+  readonly evictions?: readonly RepairedBroadcast[];
   /** Where everyone stands afterwards. */
   readonly to: Standing;
 }

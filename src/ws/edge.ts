@@ -5,6 +5,7 @@
 import type { Server as HttpServer } from 'node:http';
 import { Server } from 'socket.io';
 import { reject } from '../actors/rejections.js';
+import type { RoomKey } from '../actors/protocol/ids.js';
 import type { Config } from '../config.js';
 import type { Chat, Presence, Tokens } from '../edge/port.js';
 import type { Log } from '../observe/log.js';
@@ -38,6 +39,8 @@ export interface SocketCluster {
 }
 
 type AdapterFactory = Exclude<Parameters<ChatServer['adapter']>[0], undefined>;
+
+const evictedMs = 1_000;
 
 export interface SocketEdgeParts {
   readonly config: Pick<
@@ -95,6 +98,7 @@ class Edge implements SocketEdge {
     const { authTimeoutMs, socketsPerUser, ackBacklog, roomsPerSocket } = config;
     this.#parts = parts;
     this.#hub = new Hub(metrics, log);
+    this.#hub.onEvicted((session, key) => this.#evicted(session, key));
     this.listener = this.#hub;
     const hub = this.#hub;
     this.#authentication = new Authentication({ tokens, presence, hub, metrics, log, authTimeoutMs, socketsPerUser });
@@ -209,6 +213,19 @@ class Edge implements SocketEdge {
     this.#authentication.disconnected(session);
     this.#sessions.delete(session);
     metrics.sockets -= 1;
+  }
+
+  /**
+   * A room knows whom it put out, unless it lost its memory meanwhile and was told of them since. It is told a little later,
+   * when a join that was on its way is over.
+   */
+  #evicted(session: Session, key: RoomKey): void {
+    const { identity } = session;
+    if (identity === null) return;
+    const timer = setTimeout(() => {
+      if (!session.rooms.has(key)) this.#parts.chat.depart(identity.userId, session.id, key);
+    }, evictedMs);
+    timer.unref();
   }
 
   #overflowed(session: Session, burst: OutgoingBurst | null): void {

@@ -28,6 +28,7 @@ export class Hub implements StreamEdge {
   #touched: RoomKey[] = [];
   #relay: ((userId: string, packet: string) => void) | null = null;
   #onBehind: ((key: RoomKey) => void) | null = null;
+  #onEvicted: ((session: Session, key: RoomKey) => void) | null = null;
   readonly #metrics: EdgeMetrics;
   readonly #log: Log;
   /** Writes what sockets are to get: at the end of a frame, or of the turn for what belongs to no frame. */
@@ -108,18 +109,29 @@ export class Hub implements StreamEdge {
     this.#onBehind = listener;
   }
 
+  /**
+   * From now on `listener` is told of sockets whose access to a room ended. The room knows, unless it lost its memory and
+   * was told of them since.
+   */
+  onEvicted(listener: (session: Session, key: RoomKey) => void): void {
+    this.#onEvicted = listener;
+  }
+
   standing(key: RoomKey): Standing | null {
     if (!isDirect(key)) return this.#rooms.get(key)?.standing ?? null;
     const { version, seq } = this.#direct.get(key) ?? {};
     return version === undefined || seq === undefined || seq === null ? null : { version, seq };
   }
 
-  onRepaired({ key, events, to }: RepairedRoom): void {
+  onRepaired({ key, events, evictions = [], to }: RepairedRoom): void {
     const direct = isDirect(key);
     const from = this.standing(key);
     const outgoing: OutgoingEvent[] =
       events === null
-        ? [{ packet: this.#gap(key, from?.version ?? null, to.version), version: to.version, except: null, at: -1 }]
+        ? [
+            ...evictions.map((event) => ({ ...event, at: -1 })),
+            { packet: this.#gap(key, from?.version ?? null, to.version), version: to.version, except: null, at: -1 },
+          ]
         : events.map((event) => ({ ...event, at: -1 }));
     const burst = new OutgoingBurst(roomIdOf(key), outgoing, to.version);
     if (direct) {
@@ -191,7 +203,10 @@ export class Hub implements StreamEdge {
 
   /** Sockets whose access ended are in the room no more. */
   #forget(key: RoomKey, room: Room, evicted: readonly Session[]): void {
-    for (const session of evicted) session.rooms.delete(key);
+    for (const session of evicted) {
+      session.rooms.delete(key);
+      this.#onEvicted?.(session, key);
+    }
     if (room.members.size === 0) this.#rooms.delete(key);
   }
 

@@ -22,7 +22,7 @@ import type { EdgeListener, StreamEdge } from '../rooms.js';
 import type { ReadStore } from '../store/port.js';
 import { Gate } from './gate.js';
 import type { StreamMessage } from './port.js';
-import { repairedBroadcasts } from './repair.js';
+import { repairedBroadcasts, repairedEvictions } from './repair.js';
 import type { StreamMetrics } from './stream-metrics.js';
 
 export interface ReceiverOptions {
@@ -266,7 +266,7 @@ export class Receiver implements EdgeListener {
     for (;;) {
       const from = edge.standing(key);
       if (from === null) return undefined;
-      const { lastSeq, lastVersion, messages } = await reads.changes(key, from.version, catchUpMessages);
+      const { lastSeq, lastVersion, messages, removals } = await reads.changes(key, from.version, catchUpMessages);
       const now = edge.standing(key);
       if (now === null || this.#stopped) return undefined;
       // Somebody joined even further behind meanwhile.
@@ -280,7 +280,8 @@ export class Receiver implements EdgeListener {
       );
       edge.onRepaired({
         key,
-        events: messages === null ? null : repairedBroadcasts(from, messages),
+        events: messages === null ? null : repairedBroadcasts(key, from, messages, removals),
+        ...(messages === null && removals.length > 0 ? { evictions: repairedEvictions(key, removals) } : {}),
         to: { version: lastVersion, seq: lastSeq },
       });
       return true;

@@ -5,18 +5,27 @@
  * its last change at the place of its version; so both orders hold, as in the stream. The version at which a message that was
  * changed later had been created is not kept: it is told with the lowest one that is possible, which no row has.
  */
+import { evictionBroadcast } from '../../actors/protocol/eviction.js';
+import type { RoomKey } from '../../actors/protocol/ids.js';
 import type { Message } from '../../actors/protocol/message.js';
 import { messagePacket } from '../../actors/protocol/packets.js';
+import type { Removal } from '../../actors/protocol/state.js';
 import type { RepairedBroadcast, Standing } from '../rooms.js';
 
 /**
  * @param from where the sockets stand that are furthest behind
  * @param changed every message whose version is above it, seq ascending
- * @returns in order; every version of `changed` is told once
+ * @param removals every end of access whose version is above it
+ * @returns in order; every version of `changed` and `removals` is told once
  */
-export function repairedBroadcasts(from: Standing, changed: readonly Message[]): RepairedBroadcast[] {
+export function repairedBroadcasts(
+  key: RoomKey,
+  from: Standing,
+  changed: readonly Message[],
+  removals: readonly Removal[] = [],
+): RepairedBroadcast[] {
   const taken = new Set<number>();
-  for (const { version } of changed) taken.add(version);
+  for (const { version } of [...changed, ...removals]) taken.add(version);
   const told: RepairedBroadcast[] = [];
   let created = from.version;
   for (const message of changed) {
@@ -29,7 +38,17 @@ export function repairedBroadcasts(from: Standing, changed: readonly Message[]):
     }
     if (touched || !isNew) told.push(change(message));
   }
+  told.push(...repairedEvictions(key, removals));
   return told.sort((a, b) => a.version - b.version);
+}
+
+/** Ends of access alone, which are told even where everything else is too much. */
+export function repairedEvictions(key: RoomKey, removals: readonly Removal[]): RepairedBroadcast[] {
+  return removals.map((removal) => ({
+    ...evictionBroadcast(key, removal),
+    version: removal.version,
+    seq: null,
+  }));
 }
 
 function nextFree(after: number, taken: ReadonlySet<number>): number {
