@@ -17,7 +17,15 @@ import { LRUCache } from 'lru-cache';
 import type { Log } from '../../observe/log.js';
 import type { LaneOutcome } from '../frames.js';
 import { partitionOf } from '../placement.js';
-import { Codec, messageMaxUnits, type BusMessage, type CommandItem, type DropReason, type Kind } from './codec.js';
+import {
+  Codec,
+  messageMaxUnits,
+  type BusMessage,
+  type CommandItem,
+  type DropReason,
+  type Kind,
+  type ReplyItem,
+} from './codec.js';
 import { Assembly, cut } from './parts.js';
 import type { BusReply, LocalRooms, NodeBus, NodeId, Owner, Transport } from './port.js';
 
@@ -31,6 +39,8 @@ export interface CommandBusOptions {
   /** Milliseconds until a command without an answer is given back. Defaults to 1000. */
   readonly deadlineMs?: number;
   readonly log: Log;
+  /** Milliseconds since 1970. */
+  readonly now?: () => number;
 }
 
 /** Counted for the metrics. */
@@ -97,6 +107,7 @@ export class CommandBus implements NodeBus {
   readonly #options: CommandBusOptions;
   readonly #codec: Codec;
   readonly #deadlineMs: number;
+  readonly #now: () => number;
   readonly #peers = new LRUCache<NodeId, Peer>({ max: peersKept });
   /** Commands of other nodes that were offered here and not answered, by id. Bounded by the mailboxes. */
   readonly #executing = new Map<string, Address>();
@@ -114,12 +125,13 @@ export class CommandBus implements NodeBus {
     this.#options = options;
     this.#codec = new Codec(options.node, options.partitions);
     this.#deadlineMs = options.deadlineMs ?? defaultDeadlineMs;
+    this.#now = options.now ?? Date.now;
     options.transport.onMessage((text) => this.#receive(text));
     options.local.onFrame(() => this.flush());
   }
 
   start(): Promise<void> {
-    this.#timer ??= setInterval(() => this.expire(Date.now()), Math.max(10, this.#deadlineMs / 10));
+    this.#timer ??= setInterval(() => this.expire(), Math.max(10, this.#deadlineMs / 10));
     return Promise.resolve();
   }
 
@@ -134,8 +146,8 @@ export class CommandBus implements NodeBus {
 
   send(to: Owner, command: Command, resent: boolean, replyTo: BusReply): void {
     const peer = this.#peer(to.node);
-    if (this.#stopped) return replyTo(null, 0);
-    if (peer.outstanding >= this.#options.capacity) return replyTo({ ok: false, rejection: reject('OVERLOADED') }, 0);
+    if (this.#stopped) return replyTo(null);
+    if (peer.outstanding >= this.#options.capacity) return replyTo({ ok: false, rejection: reject('OVERLOADED') });
     peer.outstanding += 1;
     peer.waiting.push({ epoch: to.epoch, command, resent, replyTo });
     this.#schedule(to.node);
@@ -156,8 +168,9 @@ export class CommandBus implements NodeBus {
   }
 
   /** Gives back what has waited for longer than the deadline. */
-  expire(now: number): void {
-    for (const node of this.#peers.keys()) this.#giveUp(node, now - this.#deadlineMs);
+  expire(): void {
+    const now = this.#now();
+    for (const node of [...this.#peers.keys()]) this.#giveUp(node, now - this.#deadlineMs);
   }
 
   /** Sends all that waits now. */
@@ -183,7 +196,7 @@ export class CommandBus implements NodeBus {
     for (const chunk of chunks(texts)) {
       const items = rest.slice(0, chunk.length);
       rest = rest.slice(chunk.length);
-      const sentAt = Date.now();
+      const sentAt = this.#now();
       // Nothing was heard since the sending that got no answer: perhaps it is the way that is broken.
       const again = items.some(({ resent }) => resent) && peer.heardAt < sentAt - this.#deadlineMs;
       const number = this.#post(node, 'commands', chunk, again);
@@ -192,7 +205,7 @@ export class CommandBus implements NodeBus {
       else
         for (const { replyTo } of items) {
           peer.outstanding -= 1;
-          replyTo({ ok: false, rejection: reject('TOO_LARGE') }, 0);
+          replyTo({ ok: false, rejection: reject('TOO_LARGE') });
         }
     }
   }
@@ -218,7 +231,7 @@ export class CommandBus implements NodeBus {
     const { message } = decoded;
     if (message.from === this.#options.node || this.#stopped) return;
     const peer = this.#peer(message.from);
-    peer.heardAt = Date.now();
+    peer.heardAt = this.#now();
     if (message.number <= peer.received) return this.#drop('late', text.length, message.from);
     peer.received = message.number;
     if (message.kind !== 'part') {
@@ -240,7 +253,7 @@ export class CommandBus implements NodeBus {
         this.#execute(item, { from: message.from, request: message.number, place }),
       );
     else if (message.kind === 'replies')
-      for (const [request, place, outcome, at] of message.items) this.#answered(peer, request, place, outcome, at);
+      for (const [request, place, outcome] of message.items) this.#answered(peer, request, place, outcome);
     else if (message.kind === 'forgot') for (const listener of this.#onForgot) listener(message.items);
   }
 
@@ -248,31 +261,31 @@ export class CommandBus implements NodeBus {
     const { local, partitions } = this.#options;
     this.counts.received += 1;
     if (local.held.get(partitionOf(command.key, partitions)) !== epoch)
-      return this.#reply(address, { ok: false, moved: true }, 0);
+      return this.#reply(address, { ok: false, moved: true });
     const known = this.#executing.get(command.id);
     if (known !== undefined) {
       Object.assign(known, address);
       return;
     }
     this.#executing.set(command.id, address);
-    local.offer(command, resent, (outcome, at) => {
+    local.offer(command, resent, (outcome) => {
       this.#executing.delete(command.id);
-      this.#reply(address, outcome, at);
+      this.#reply(address, outcome);
     });
   }
 
-  #reply({ from, request, place }: Address, outcome: LaneOutcome, at: number): void {
+  #reply({ from, request, place }: Address, outcome: LaneOutcome): void {
     if (this.#stopped) return;
-    let text = JSON.stringify([request, place, outcome, at]);
+    let text = JSON.stringify([request, place, outcome] satisfies ReplyItem);
     if (text.length > replyMaxUnits) {
       this.#options.log.error({ to: from, units: text.length }, 'an answer is too large to be sent to its node');
-      text = JSON.stringify([request, place, { ok: false, rejection: reject('INTERNAL') }, 0]);
+      text = JSON.stringify([request, place, { ok: false, rejection: reject('INTERNAL') }] satisfies ReplyItem);
     }
     this.#peer(from).replies.push(text);
     this.#schedule(from);
   }
 
-  #answered(peer: Peer, number: number, place: number, outcome: LaneOutcome, at: number): void {
+  #answered(peer: Peer, number: number, place: number, outcome: LaneOutcome): void {
     const request = peer.requests.get(number);
     const item = request?.items[place];
     // Given back already, or answered already.
@@ -281,7 +294,7 @@ export class CommandBus implements NodeBus {
     request.open -= 1;
     if (request.open === 0) peer.requests.delete(number);
     peer.outstanding -= 1;
-    item.replyTo(outcome, at);
+    item.replyTo(outcome);
   }
 
   /** @param before requests sent until then are given back */
@@ -297,7 +310,7 @@ export class CommandBus implements NodeBus {
     if (before === Infinity) lost.push(...peer.waiting.splice(0));
     peer.outstanding -= lost.length;
     this.counts.unanswered += lost.length;
-    for (const { replyTo } of lost) replyTo(null, 0);
+    for (const { replyTo } of lost) replyTo(null);
   }
 
   /** A message is sent once all events of this turn were read: that is what makes it a batch. */
@@ -313,7 +326,7 @@ export class CommandBus implements NodeBus {
 
   #drop(reason: DropReason, units: number, from?: NodeId): void {
     this.counts.dropped[reason] += 1;
-    const now = Date.now();
+    const now = this.#now();
     // Copies are usual where a message took two ways; the rest is told, but a flood of it not in full.
     if (reason === 'late' || now - (this.#toldAt.get(reason) ?? 0) < logAgainMs) return;
     this.#toldAt.set(reason, now);

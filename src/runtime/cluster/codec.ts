@@ -14,7 +14,7 @@ import { isCommand, isCount, isLaneOutcome, isListOf, isName, isObject, isText, 
 /** A command and under which epoch its partition is believed to be held by the receiver. */
 export type CommandItem = readonly [epoch: number, resent: boolean, command: Command];
 /** An outcome, by the number of the message and the place in it of its command. */
-export type ReplyItem = readonly [request: number, place: number, outcome: LaneOutcome, at: number];
+export type ReplyItem = readonly [request: number, place: number, outcome: LaneOutcome];
 
 interface Header {
   readonly from: NodeId;
@@ -52,12 +52,7 @@ const isCommandItem: Guard<CommandItem> = (value): value is CommandItem =>
   typeof value[1] === 'boolean' &&
   isCommand(value[2]);
 const isReplyItem: Guard<ReplyItem> = (value): value is ReplyItem =>
-  Array.isArray(value) &&
-  value.length === 4 &&
-  isCount(value[0]) &&
-  isCount(value[1]) &&
-  isLaneOutcome(value[2]) &&
-  isCount(value[3]);
+  Array.isArray(value) && value.length === 3 && isCount(value[0]) && isCount(value[1]) && isLaneOutcome(value[2]);
 
 /** For one node of a deployment with so many partitions. */
 export class Codec {

@@ -17,13 +17,16 @@ import type { LaneOutcome } from '../frames.js';
 import { Parking, type Entry, type ParkingSpace } from './parking.js';
 import type { Owner } from './port.js';
 
+/** Null: no answer came in time. */
+export type RouteReply = (outcome: LaneOutcome | null, at: number) => void;
+
 /** What a route asks of its router. */
 export interface RouteHooks {
   readonly now: () => number;
   /** Who holds the partition now; null while nobody is known to, or this node not yet or no longer. */
   owner(partition: number): Owner | null;
   isLocal(owner: Owner): boolean;
-  offer(entry: Entry, to: Owner, replyTo: (outcome: LaneOutcome | null, at: number) => void): void;
+  offer(entry: Entry, to: Owner, replyTo: RouteReply): void;
   /** Rooms of the partition with sockets of this node. */
   occupied(partition: number): readonly RoomKey[];
   announcement(key: RoomKey): AnnounceCommand | null;

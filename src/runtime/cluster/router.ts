@@ -13,12 +13,15 @@ import { partitionOf } from '../placement.js';
 import type { EdgeListener, ReplyTo, Rooms } from '../rooms.js';
 import { ParkingSpace, type Entry } from './parking.js';
 import type { ClusterView, LocalRooms, Membership, NodeBus, NodeId, Owner, RoomStream } from './port.js';
-import { Route } from './route.js';
+import { Route, type RouteReply } from './route.js';
 
 export interface RouterOptions {
   readonly node: NodeId;
   readonly partitions: number;
-  readonly local: Pick<LocalRooms, 'offer' | 'held' | 'onHeld' | 'onFrame' | 'gone'>;
+  readonly local: Pick<LocalRooms, 'offer' | 'held' | 'onHeld' | 'onFrame' | 'gone'> & {
+    /** Rooms that left memory to make place hear of our sockets before anything else. */
+    announceFrom(announcer: Pick<EdgeListener, 'announce' | 'occupiedRooms'>): void;
+  };
   readonly bus: NodeBus;
   readonly membership: Pick<Membership, 'view' | 'onChange' | 'onLapse' | 'poke'>;
   readonly stream: Pick<RoomStream, 'follow'>;
@@ -31,6 +34,8 @@ export interface RouterOptions {
   readonly now?: () => number;
 }
 
+/** The place in its frame of a command that another node answered: it has none here. */
+const elsewhere = -1;
 const sweepMs = 50;
 const spacePartitions = 4;
 
@@ -61,9 +66,9 @@ export class Router implements Rooms, Service {
       now: this.#now,
       owner: (partition: number) => this.#ownerOf(partition),
       isLocal: (owner: Owner) => owner.node === node,
-      offer: (entry: Entry, to: Owner, replyTo: Parameters<NodeBus['send']>[3]) => {
-        if (to.node === node) local.offer(entry.command, entry.resent, replyTo);
-        else bus.send(to, entry.command, entry.resent, replyTo);
+      offer: ({ command, resent }: Entry, to: Owner, replyTo: RouteReply) => {
+        if (to.node === node) local.offer(command, resent, replyTo);
+        else bus.send(to, command, resent, (outcome) => replyTo(outcome, elsewhere));
       },
       occupied: (partition: number) => this.#occupiedIn(partition),
       announcement: (key: RoomKey) => this.#edge?.announce(key) ?? null,
@@ -92,6 +97,8 @@ export class Router implements Rooms, Service {
 
   attach(listener: EdgeListener): void {
     this.#edge = listener;
+    // Of a shard that starts anew the partitions are told of singly, by the routes, once it holds them.
+    this.#options.local.announceFrom({ announce: (key) => listener.announce(key), occupiedRooms: () => [] });
   }
 
   send(command: Command, replyTo: ReplyTo): void {
@@ -150,7 +157,6 @@ export class Router implements Rooms, Service {
   #onFrame(bursts: readonly Burst[], evicted: readonly RoomKey[]): void {
     this.#edge?.onBursts(bursts);
     if (evicted.length === 0) return;
-    this.#announce(evicted);
     const others = [...this.#nodes].filter((one) => one !== this.#options.node);
     this.#options.bus.forgot(others, evicted);
   }
