@@ -81,7 +81,8 @@ export class Ownership {
         this.#giveUpWaiting();
         this.#tellServing();
         if (this.#serving && (this.#awaited.size === 0 || ![...needed()].some((one) => this.#awaited.has(one)))) return;
-        if (!said) this.#options.log.warn({ partitions: this.#awaited.size }, 'waiting for partitions: others hold them');
+        if (!said)
+          this.#options.log.warn({ partitions: this.#awaited.size }, 'waiting for partitions: others hold them');
         said = true;
       }
       await this.pause(this.alone ? waitMs / 2 + Math.random() * (waitMs / 2) : firstWaitMs);

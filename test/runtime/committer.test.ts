@@ -205,7 +205,10 @@ test('a command of a partition that is not held is answered moved, and its neigh
   writer.others.add(2);
   await ownership.ensure();
   await ownership.settle();
-  const result = await committer.commit([send('a', null, 'p1.r'), send('b', null, 'p2.r'), send('c', null, 'p1.r')], false);
+  const result = await committer.commit(
+    [send('a', null, 'p1.r'), send('b', null, 'p2.r'), send('c', null, 'p1.r')],
+    false,
+  );
   t.deepEqual(codes(result), ['ok', 'moved', 'ok']);
   t.deepEqual(
     writer.messages.map(({ content }) => content),

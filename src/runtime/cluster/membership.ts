@@ -223,7 +223,11 @@ export class PostgresMembership implements Membership {
   async #connect(): Promise<Session> {
     const { connection, log } = this.#options;
     // What a poll writes is worth nothing after a crash.
-    const server = { synchronous_commit: 'off', statement_timeout: deadlineMs, idle_in_transaction_session_timeout: 5_000 };
+    const server = {
+      synchronous_commit: 'off',
+      statement_timeout: deadlineMs,
+      idle_in_transaction_session_timeout: 5_000,
+    };
     const session = new Session(connection, { name: 'membership', server }, deadlineMs, log, () => this.poke());
     try {
       await session.connect();

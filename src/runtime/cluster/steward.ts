@@ -60,7 +60,10 @@ export class Steward implements Service {
     const { self, membership, rooms, times, log } = this.#options;
     if (this.#timer === null || !membership.fresh) return;
     const before = this.#memory.wanted;
-    this.#memory = assign({ view: membership.view, self, held: rooms.held, now: performance.now(), times }, this.#memory);
+    this.#memory = assign(
+      { view: membership.view, self, held: rooms.held, now: performance.now(), times },
+      this.#memory,
+    );
     const { wanted } = this.#memory;
     rooms.want(wanted);
     const more = [...wanted].filter((partition) => !before.has(partition)).length;
