@@ -29,7 +29,6 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const)
 await run();
 
 async function run(): Promise<void> {
-  if (config.redisHost !== null) log.warn('REDIS_HOST has no effect in this version: it runs as one node');
   try {
     service = await createService(config, node, log, giveUp);
   } catch (error) {

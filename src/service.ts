@@ -13,6 +13,8 @@ import type { Log } from './observe/log.js';
 import { createMetrics } from './observe/metrics.js';
 import type { Exposition, Snapshot } from './observe/registry.js';
 import { Broker } from './runtime/broker/broker.js';
+import { Cluster } from './runtime/cluster/cluster.js';
+import { configuredRedis } from './runtime/cluster/transport/redis-client.js';
 import { RoomRuntime } from './runtime/room-runtime.js';
 import { SingleNodeRooms } from './runtime/single-node-rooms.js';
 import { ServiceStack } from './runtime/service-stack.js';
@@ -59,16 +61,19 @@ async function assemble(
   const { connection, reads } = store;
   const metrics = createMetrics();
   const edgeMetrics = createEdgeMetrics();
+  const redis = configuredRedis(config);
   const runtime = new RoomRuntime({
     config,
     connection,
     node,
-    alone: true,
+    alone: redis === null,
     log,
     onWorkerRestart: () => metrics.workerRestarted(),
     onGiveUp,
   });
-  const rooms = new SingleNodeRooms(runtime);
+  const cluster = redis === null ? null : new Cluster({ config, redis, connection, node, runtime, reads, log });
+  const alone = new SingleNodeRooms(runtime);
+  const rooms = cluster?.rooms ?? alone;
   const directory = createDirectory({ config, log });
   const tokens = createTokens({ config, onVerified: ({ userId }) => void directory.displayName(userId) });
   const access = createAccess({ config, log });
@@ -102,7 +107,8 @@ async function assemble(
   });
   const scrape = async (): Promise<Exposition> => {
     const workers = (await runtime.collect(scrapeTimeoutMs)) as Snapshot[];
-    return metrics.render(broker === null ? workers : [...workers, await broker.snapshot()]);
+    const parts = await Promise.all([broker, cluster].map((part) => part?.snapshot() ?? []));
+    return metrics.render([...workers, ...parts]);
   };
   const { server } = createHttp({
     config,
@@ -116,18 +122,40 @@ async function assemble(
     rooms,
     log,
   });
-  const edge = createSocketEdge({ config, server, chat, tokens, presence, rooms, metrics: edgeMetrics, log });
+  const edge = createSocketEdge({
+    config,
+    server,
+    chat,
+    tokens,
+    presence,
+    // The cluster puts its receiver between.
+    rooms: cluster === null ? rooms : { attach: () => undefined },
+    metrics: edgeMetrics,
+    log,
+    cluster: cluster?.sockets ?? null,
+  });
   const listener = new Listener(server, config.host ?? '0.0.0.0', config.port);
   metrics.watch({ edge: edgeMetrics, mailboxDepths: () => runtime.depths() });
-  const stack = new ServiceStack([runtime, presence, ...(broker === null ? [] : [broker]), edge, listener], log);
+  const { before, after } = cluster?.services(edge.listener) ?? { before: [], after: [] };
+  const services = [...before, runtime, ...after, presence, ...(broker === null ? [] : [broker]), edge, listener];
+  const stack = new ServiceStack(services, log);
   await stack.start();
   health.enter('serving');
   return {
     port: listener.port,
     stop: async () => {
-      health.enter('draining');
-      edge.drain();
-      rooms.drain();
+      if (cluster === null) {
+        health.enter('draining');
+        edge.drain();
+        alone.drain();
+      } else {
+        // Others take over while everything is still accepted here, and passed on to them.
+        health.enter('leaving');
+        edge.announceDrain();
+        await cluster.leave();
+        edge.mute();
+        await listener.stop();
+      }
       // Everything accepted is answered while the sockets are still there to hear it.
       await rooms.drained();
       await stack.stop();

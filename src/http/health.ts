@@ -4,7 +4,8 @@
  */
 import { within } from '../edge/deadline.js';
 
-export type Phase = 'starting' | 'serving' | 'draining';
+/** `leaving`: work is still taken, but other nodes are about to take over, and balancers should go there. */
+export type Phase = 'starting' | 'serving' | 'leaving' | 'draining';
 
 export interface Check {
   /** Resolves when all is well; rejects or hangs when not. */

@@ -36,6 +36,7 @@ export class Dispatcher {
   readonly #parts: DispatcherParts;
   readonly #handlers: ReadonlyMap<string, Handler>;
   #draining = false;
+  #muted = false;
 
   constructor(parts: DispatcherParts) {
     this.#parts = parts;
@@ -47,13 +48,18 @@ export class Dispatcher {
     this.#draining = true;
   }
 
+  /** From now on events are left unanswered, since their sockets are closed in a moment; a client sends them again then. */
+  mute(): void {
+    this.#muted = true;
+  }
+
   /**
    * One event packet as socket.io's parser made it.
    * @param data `[name, argument…]`, or anything
    * @param id of the acknowledgement, or undefined
    */
   dispatch(session: Session, data: unknown, id: unknown): void {
-    if (session.closed) return;
+    if (session.closed || this.#muted) return;
     const packet: readonly unknown[] = Array.isArray(data) ? data : [];
     const [name, input] = packet;
     const event = String(typeof name === 'string' || typeof name === 'number' ? name : '').slice(0, longestName);

@@ -73,6 +73,10 @@ export interface SocketEdge extends Service {
    * are still answered and broadcast. `stop` then closes the connections.
    */
   drain(): void;
+  /** The gentle beginning of a drain: tells every socket and refuses new connections, but goes on taking events. */
+  announceDrain(): void;
+  /** Takes no more events and refuses none: the connections are closed next, and clients send again what was not answered. */
+  mute(): void;
 }
 
 export function createSocketEdge(parts: SocketEdgeParts): SocketEdge {
@@ -136,10 +140,18 @@ class Edge implements SocketEdge {
   }
 
   drain(): void {
+    this.announceDrain();
+    this.#dispatcher.drain();
+  }
+
+  mute(): void {
+    this.#dispatcher.mute();
+  }
+
+  announceDrain(): void {
     if (this.#draining) return;
     this.#draining = true;
     this.#admission.drain();
-    this.#dispatcher.drain();
     const packet = eventPacket('server_draining', {});
     for (const session of this.#sessions) session.push(packet);
     this.#hub.flusher.flush();

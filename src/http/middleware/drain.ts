@@ -9,13 +9,13 @@ import type { Health } from '../health.js';
 export function closeWhileDraining(health: Health) {
   return createMiddleware<AppEnv>(async function closeWhileDraining(c, next) {
     await next();
-    if (health.phase === 'draining') c.header('Connection', 'close');
+    if (health.phase === 'leaving' || health.phase === 'draining') c.header('Connection', 'close');
   });
 }
 
 export function refuseWhileDraining(health: Health) {
   return createMiddleware<AppEnv>(async function refuseWhileDraining(c, next) {
-    if (health.phase === 'serving') return next();
+    if (health.phase === 'serving' || health.phase === 'leaving') return next();
     return failure(c, health.phase === 'draining' ? refuse('DRAINING') : refuse('UNAVAILABLE'));
   });
 }
