@@ -94,11 +94,17 @@ export class RoomCache {
   /** Gives what is still to be written a moment. */
   async stop(): Promise<void> {
     if (this.#stopped) return;
-    const end = performance.now() + farewellMs;
-    while (this.#usable && this.#busy && performance.now() < end) await sleep(5);
+    await this.settled(farewellMs);
     this.#stopped = true;
     this.#queue = [];
     this.#client.disconnect();
+  }
+
+  /** Whether all that was to be written and erased is, within this time; false at once where Redis is away. */
+  async settled(ms: number): Promise<boolean> {
+    for (const end = performance.now() + ms; this.#busy; await sleep(2))
+      if (!this.#usable || performance.now() >= end) return false;
+    return true;
   }
 
   /**

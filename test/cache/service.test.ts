@@ -1,0 +1,85 @@
+/** The real service with Redis: rooms that left memory come back right, and nothing that was deleted stays in Redis. */
+import { eventually } from '../harness/eventually.js';
+import { ownStage, unique } from '../harness/stage.js';
+import { contents, RedisServer, test } from './server.js';
+
+test('law 11: a room that left memory comes back from Redis as it is, and what was deleted is in none of its memories', async (t) => {
+  const server = await RedisServer.create(t);
+  await server.start();
+  const { host, port, prefix } = server.settings;
+  const stage = await ownStage(t, {
+    REDIS_HOST: host,
+    REDIS_PORT: String(port),
+    REDIS_PREFIX: prefix,
+    ROOM_IDLE_TTL_MS: '50',
+  });
+  const look = server.client();
+  t.teardown(() => {
+    look.disconnect();
+  });
+  const lying = async (): Promise<string> => [...(await contents(look, `${prefix}:recent`)).values()].join('\n');
+  const rest = stage.rest('ann');
+  const count = async (name: string): Promise<number> => {
+    const { text } = await rest.get('/metrics');
+    const lines = text.split('\n').filter((line) => line.startsWith(`dinguscord_messages_${name}`));
+    return lines.reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0);
+  };
+  const room = unique('room');
+  const sent: string[] = [];
+  for (const content of ['first-secret', 'second', 'third-secret']) {
+    const { body } = await rest.post('/messages', { room_id: room, content });
+    sent.push(body.data?.id ?? '');
+  }
+  await eventually(async () => (await lying()).includes('third-secret'), 'the room in Redis');
+  const evictions = await count('evictions_total');
+
+  // A receipt does not change the version: the counts must not be those of the time when it was cached.
+  const marked = await stage.rest('bob').put('/messages/read', { messageIds: sent, roomId: room });
+  t.is(marked.body.data?.length, 3);
+  await eventually(async () => (await count('evictions_total')) > evictions, 'another eviction');
+
+  const cara = await stage.client('cara');
+  const joined = await cara.join(room);
+  t.deepEqual(
+    joined.messages.map(({ content, read_count, seq }) => [content, read_count, seq]),
+    [
+      ['first-secret', 1, 1],
+      ['second', 1, 2],
+      ['third-secret', 1, 3],
+    ],
+  );
+  t.true((await count('room_cache_lookups_total{result="found"')) > 0);
+
+  t.is((await rest.delete(`/messages/${sent[0]}`)).status, 200);
+  t.is((await rest.patch(`/messages/${sent[2]}`, { content: 'third, edited' })).status, 200);
+  await eventually(async () => !(await lying()).includes('secret'), 'the erasure');
+  cara.close();
+  await eventually(async () => (await lying()).includes('third, edited'), 'the room in Redis again');
+  const again = await (await stage.client('dan')).join(room);
+  t.deepEqual(
+    again.messages.map(({ content }) => content),
+    ['', 'second', 'third, edited'],
+  );
+  t.false((await lying()).includes('secret'));
+});
+
+test('with a Redis that hangs from the start rooms are served as without it', async (t) => {
+  const server = await RedisServer.create(t);
+  await server.start();
+  server.freeze();
+  const { host, port, prefix } = server.settings;
+  const stage = await ownStage(t, {
+    REDIS_HOST: host,
+    REDIS_PORT: String(port),
+    REDIS_PREFIX: prefix,
+    ROOM_IDLE_TTL_MS: '50',
+  });
+  const rest = stage.rest('ann');
+  const room = unique('room');
+  for (let i = 1; i <= 5; i++) {
+    const { status, body } = await rest.post('/messages', { room_id: room, content: `m${i}` });
+    t.is(status, 201);
+    t.is(body.data?.seq, i);
+  }
+  t.is((await (await stage.client('cara')).join(room)).messages.length, 5);
+});
