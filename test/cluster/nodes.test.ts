@@ -1,0 +1,47 @@
+/** Two real nodes as one service: what clients of both see, whichever node holds their rooms. */
+import test from 'ava';
+import { checkHistory, checkStream } from '../harness/laws.js';
+import { unique } from '../harness/stage.js';
+import type { WireMessage } from '../harness/wire.js';
+import { Nodes } from './support/nodes.js';
+
+test('rooms are one, whichever node holds them: sends, occupants and typing cross over, in order', async (t) => {
+  const nodes = await Nodes.start(t, 2);
+  await nodes.shared([0, 1]);
+  for (let round = 0; round < 6; round++) {
+    const room = unique('room');
+    const ann = await nodes.member(t, 0, 'ann', room);
+    const bob = await nodes.member(t, 1, 'bob', room);
+    await ann.wait('user_joined', (data: { userId: string }) => data.userId === 'bob');
+    bob.tell('typing', { roomId: room });
+    await ann.wait('user_typing', (data: { userId: string }) => data.userId === 'bob');
+    const sent = await Promise.all(Array.from({ length: 40 }, (_, i) => (i % 2 === 0 ? ann : bob).send(room, `m${i}`)));
+    const last = sent.reduce((a, b) => (a.seq > b.seq ? a : b));
+    for (const client of [ann, bob]) {
+      await client.message(last.id);
+      t.deepEqual(checkStream(client.heard), []);
+      t.is(client.all('new_message').length, 40);
+    }
+    const own = sent.filter(({ sender_id: sender }) => sender === 'bob').map(({ seq }) => seq);
+    t.deepEqual(
+      own,
+      [...own].sort((a, b) => a - b),
+      'one socket’s sends keep their order',
+    );
+    bob.close();
+    await ann.wait('user_left', (data: { userId: string }) => data.userId === 'bob');
+    const { messages, total } = await nodes.rest(1, 'ann').history(room);
+    t.deepEqual(checkHistory(room, messages, total), []);
+  }
+});
+
+test('direct conversations reach every socket of both users on every node', async (t) => {
+  const nodes = await Nodes.start(t, 2);
+  const [ann, phone, laptop] = [unique('ann'), unique('bob'), ''];
+  const bob = phone;
+  const sender = await nodes.client(t, 0, ann);
+  const sockets = [await nodes.client(t, 0, bob), await nodes.client(t, 1, bob), await nodes.client(t, 1, ann)];
+  const ack = await sender.ask('send_message', { receiver_id: bob, content: `hello${laptop}` });
+  const id = (ack.message as WireMessage).id;
+  for (const socket of [sender, ...sockets]) t.is((await socket.message(id)).content, 'hello');
+});
