@@ -6,7 +6,7 @@ import type { ClusterView } from '../../src/runtime/cluster/port.js';
 import { rank } from '../../src/runtime/cluster/rendezvous.js';
 
 const partitions = 64;
-const times = { takeOverStepMs: 500, stableMs: 2_000 };
+const times = { takeOverStepMs: 500, stableMs: 2_000, staleMs: 3_000 };
 const lookMs = 250;
 
 test('ranks are the same everywhere, and fair', (t) => {
@@ -39,6 +39,8 @@ class World {
   now = 0;
   readonly #locks = new Map<number, string>();
   readonly #nodes = new Map<string, { draining: boolean; memory: Memory; yielded: number[] }>();
+  /** Dead, and until when the others do not know. */
+  readonly #dead = new Map<string, number>();
   #came = 0;
   /** Partitions that changed hands since the last reset. */
   moved = new Set<number>();
@@ -57,7 +59,9 @@ class World {
 
   view(): ClusterView {
     return {
-      nodes: this.names.map((id) => ({ id, draining: this.#nodes.get(id)?.draining === true })),
+      nodes: [...this.names, ...[...this.#dead].flatMap(([id, until]) => (this.now < until ? [id] : []))]
+        .sort()
+        .map((id) => ({ id, draining: this.#nodes.get(id)?.draining === true })),
       owners: Array.from({ length: partitions }, (_, partition) => {
         const node = this.#locks.get(partition);
         return node === undefined ? null : { node, epoch: 1 };
@@ -74,6 +78,7 @@ class World {
     const name = this.names[pick % Math.max(1, this.#nodes.size)];
     if (name === undefined || this.#nodes.size === 1) return;
     this.#nodes.delete(name);
+    this.#dead.set(name, this.now + times.staleMs);
     for (const [partition, owner] of this.#locks) if (owner === name) this.#locks.delete(partition);
   }
 
@@ -199,6 +204,17 @@ test('when an owner dies the next in rank takes over one pause later, although t
   for (const partition of lost) t.false(first.wanted.has(partition));
   const second = assign({ view: late, self: heir, held: new Set(), now: 1_500, times }, first);
   for (const partition of lost) t.true(second.wanted.has(partition));
+});
+
+test('nothing is handed to a node that died and is still in the view', (t) => {
+  const world = new World();
+  world.join();
+  world.join();
+  world.settle();
+  world.moved.clear();
+  world.kill(0);
+  world.settle();
+  t.is(world.moved.size, 0);
 });
 
 test('a draining node hands over everything at once, and keeps it when it is alone', (t) => {

@@ -46,7 +46,7 @@ const rooms = new RoomRuntime({
 });
 const { clusterPollMs: pollMs, nodeStaleMs: staleMs, partitions } = config;
 const membership = new PostgresMembership({ connection, self: node, partitions, pollMs, staleMs, log });
-const times = { takeOverStepMs: config.takeOverStepMs, stableMs: config.handoverStableMs };
+const times = { takeOverStepMs: config.takeOverStepMs, stableMs: config.handoverStableMs, staleMs };
 const steward = new Steward({ self: node, membership, rooms, times, lookMs: pollMs, log });
 
 rooms.onHeld((partition, epoch) => say({ type: 'held', partition, epoch }));

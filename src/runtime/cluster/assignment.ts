@@ -4,6 +4,7 @@
  *
  * - Nobody holds it: the node that ranks first wants it at once, the next one pause later, and so on: whoever lives gets it.
  * - Held here, but another ranks first: kept until the nodes have been the same for a while, then handed over, a few at a time.
+ *   What was taken only lately stays longer: the one that ranks first may be dead, and not known to be.
  * - Held by another: not wanted, whatever the rank; the holder hands it over.
  * - A draining node hands over everything as soon as there is somebody to take it, and wants nothing new.
  */
@@ -15,6 +16,8 @@ export interface AssignmentTimes {
   readonly takeOverStepMs: number;
   /** How long the nodes must have been the same before anything is handed over, ms. */
   readonly stableMs: number;
+  /** After which a dead node is known to be dead, ms. */
+  readonly staleMs: number;
 }
 
 /** What is remembered from one look to the next. */
@@ -24,12 +27,13 @@ export interface Memory {
   readonly since: number;
   /** By partition, the ranks; recomputed when the nodes change. */
   readonly ranks: readonly (readonly NodeId[])[];
-  /** Since when nobody holds a partition. */
+  /** Since when nobody holds a partition, and since when this node does. */
   readonly free: ReadonlyMap<number, number>;
+  readonly ours: ReadonlyMap<number, number>;
   readonly wanted: ReadonlySet<number>;
 }
 
-export const noMemory: Memory = { nodes: '', since: 0, ranks: [], free: new Map(), wanted: new Set() };
+export const noMemory: Memory = { nodes: '', since: 0, ranks: [], free: new Map(), ours: new Map(), wanted: new Set() };
 
 export interface Situation {
   readonly view: ClusterView;
@@ -41,7 +45,7 @@ export interface Situation {
   readonly times: AssignmentTimes;
 }
 
-/** Handed over per look, as a share of all: rooms move in small steps, so that few wait at once. */
+/** Handed over at a time, as a share of all: rooms move in small steps, so that few wait at once. */
 const handOverShare = 1 / 16;
 
 /** What to want now; its `wanted` is the answer, the whole is to be passed to the next look. */
@@ -58,13 +62,16 @@ export function assign(situation: Situation, before: Memory): Memory {
   const stable = now - since >= times.stableMs;
 
   const free = new Map<number, number>();
+  const ours = new Map<number, number>();
   const wanted = new Set<number>();
   let handOvers = Math.max(1, Math.ceil(view.owners.length * handOverShare));
   view.owners.forEach((owner, partition) => {
     const place = ranks[partition]?.indexOf(self) ?? -1;
     if (held.has(partition)) {
-      const keeps = mayOwn && (place === 0 || !stable || --handOvers < 0);
-      if (keeps) wanted.add(partition);
+      const heldSince = before.ours.get(partition) ?? now;
+      ours.set(partition, heldSince);
+      const settled = stable && now - heldSince >= times.staleMs + times.stableMs;
+      if (mayOwn && (place === 0 || !settled || --handOvers < 0)) wanted.add(partition);
     } else if (!mayOwn) {
       return;
     } else if (owner === null) {
@@ -76,5 +83,5 @@ export function assign(situation: Situation, before: Memory): Memory {
       wanted.add(partition);
     }
   });
-  return { nodes, since, ranks, free, wanted };
+  return { nodes, since, ranks, free, ours, wanted };
 }

@@ -14,7 +14,7 @@ interface StewardOptions {
   };
   readonly rooms: Pick<LocalRooms, 'want' | 'held' | 'onHeld'>;
   readonly times: AssignmentTimes;
-  /** Between two looks when nothing changes, ms. */
+  /** Between two looks when nothing changes, ms; half a take-over step at most. */
   readonly lookMs: number;
   readonly log: Log;
 }
@@ -25,6 +25,8 @@ export class Steward implements Service {
   #memory: Memory = noMemory;
   #timer: NodeJS.Timeout | null = null;
   #looking = false;
+  /** Wanted when it was last logged. */
+  #said: ReadonlySet<number> = noMemory.wanted;
 
   constructor(options: StewardOptions) {
     this.#options = options;
@@ -34,8 +36,9 @@ export class Steward implements Service {
   }
 
   start(): Promise<void> {
-    this.#timer = setInterval(() => this.#look(), this.#options.lookMs);
-    this.#look();
+    const { lookMs, times } = this.#options;
+    this.#timer = setInterval(() => this.#regularly(), Math.min(lookMs, times.takeOverStepMs / 2));
+    this.#regularly();
     return Promise.resolve();
   }
 
@@ -56,18 +59,23 @@ export class Steward implements Service {
     });
   }
 
+  #regularly(): void {
+    this.#look();
+    const { wanted } = this.#memory;
+    const more = [...wanted].filter((partition) => !this.#said.has(partition)).length;
+    const fewer = this.#said.size + more - wanted.size;
+    this.#said = wanted;
+    if (more + fewer > 0)
+      this.#options.log.info({ wanted: wanted.size, more, fewer }, 'other partitions are wanted here');
+  }
+
   #look(): void {
-    const { self, membership, rooms, times, log } = this.#options;
+    const { self, membership, rooms, times } = this.#options;
     if (this.#timer === null || !membership.fresh) return;
-    const before = this.#memory.wanted;
     this.#memory = assign(
       { view: membership.view, self, held: rooms.held, now: performance.now(), times },
       this.#memory,
     );
-    const { wanted } = this.#memory;
-    rooms.want(wanted);
-    const more = [...wanted].filter((partition) => !before.has(partition)).length;
-    const fewer = before.size + more - wanted.size;
-    if (more + fewer > 0) log.info({ wanted: wanted.size, more, fewer }, 'the wanted partitions changed');
+    rooms.want(this.#memory.wanted);
   }
 }

@@ -1,0 +1,156 @@
+/** How a shard puts ownership, memory and frames together: over a store in memory, in a cluster. */
+import { setImmediate as turn } from 'node:timers/promises';
+import test from 'ava';
+import { pino } from 'pino';
+import { uuidv7 } from 'uuidv7';
+import type { Command } from '../../src/actors/protocol/commands.js';
+import { roomBehaviour } from '../../src/actors/room.js';
+import type { FrameReply } from '../../src/runtime/frames.js';
+import type { ShardSettings } from '../../src/runtime/host-protocol.js';
+import { partitionOf } from '../../src/runtime/placement.js';
+import { Shard } from '../../src/runtime/shard.js';
+import { MemoryWriter } from './memory-writer.js';
+
+const partitions = 4;
+
+/** A room of the partition. */
+function roomOf(partition: number): string {
+  for (let i = 0; ; i++) if (partitionOf(`room-${i}`, partitions) === partition) return `room-${i}`;
+}
+
+async function setUp(t: { teardown: (fn: () => Promise<void>) => void }, wanted: readonly number[], alone = false) {
+  const writer = new MemoryWriter();
+  /** What the main thread would hear, in order. */
+  const said: string[] = [];
+  const replies: FrameReply[] = [];
+  const settings: ShardSettings = {
+    partitions,
+    alone,
+    recentMessages: 5,
+    idleTtlMs: 60_000,
+    maxResidentRooms: 100,
+    frameDeadlineMs: 1_000,
+    replyDeadlineMs: 1_000,
+    outbox: false,
+  };
+  const shard = new Shard({
+    plan: { shard: 0, partitions: wanted },
+    settings,
+    behaviour: roomBehaviour({
+      recentMessages: 5,
+      recentBytes: 100_000,
+      typingTtlMs: 5_000,
+      typingQuietMs: 2_000,
+      typingUsers: 10,
+      marksKept: 10,
+      removalsKept: 0,
+      catchUpMessages: 100,
+    }),
+    writer,
+    post: (reply) => {
+      replies.push(reply);
+      said.push(`frame ${reply.number}`);
+    },
+    onServing: (serving) => said.push(serving ? 'ready' : 'suspended'),
+    onHeld: (held) => said.push(`held ${held.map(({ partition }) => partition).join(' ')}`.trim()),
+    newId: uuidv7,
+    metrics: {
+      frameCommitted: () => undefined,
+      frameRetried: () => undefined,
+      resident: () => undefined,
+      activated: () => undefined,
+      evicted: () => undefined,
+    },
+    log: pino({ level: 'silent' }),
+  });
+  t.teardown(() => shard.stop());
+  await shard.start();
+  let number = 0;
+  const run = async (...commands: Command[]): Promise<FrameReply> => {
+    number += 1;
+    shard.accept({ type: 'frame', shard: 0, number, resent: false, commands });
+    return until(() => replies.find((reply) => reply.number === number));
+  };
+  return { shard, writer, said, replies, run };
+}
+
+async function until<T>(find: () => T | undefined | false): Promise<T> {
+  for (;;) {
+    const found = find();
+    if (found !== undefined && found !== false) return found;
+    await turn();
+  }
+}
+
+function send(key: string): Command {
+  const names = { senderId: 'ann', senderName: 'Ann', senderDisplayName: null, receiverId: null };
+  const body = { content: 'hello', messageType: 'text', clientMsgId: null, replyTo: null, metadata: null };
+  return { kind: 'send', id: uuidv7(), key, ...names, ...body };
+}
+
+function join(key: string, userId: string, socketId: string): Command {
+  return { kind: 'join', id: uuidv7(), key, userId, socketId, since: null };
+}
+
+test('what is not wanted any more is given away between frames, and the main thread hears of it after the frame', async (t) => {
+  const { shard, writer, said, run } = await setUp(t, [0, 1]);
+  const gate = writer.hold();
+  const running = run(send(roomOf(0)));
+  await gate.reached;
+  shard.want([1]);
+  for (let i = 0; i < 10; i++) await turn();
+  t.deepEqual(writer.yielded, [], 'not while a frame is under way');
+  gate.open();
+  t.true((await running).outcomes[0]?.ok);
+  await until(() => said.at(-1) === 'held 1');
+  t.deepEqual(writer.yielded, [0]);
+  t.deepEqual(said, ['held 0 1', 'ready', 'frame 1', 'held 1']);
+  t.deepEqual((await run(send(roomOf(0)))).outcomes, [{ ok: false, moved: true }]);
+});
+
+test('law 6: a partition that was away is read again, and nobody of before is in its rooms', async (t) => {
+  const { shard, writer, said, run } = await setUp(t, [0]);
+  const key = roomOf(0);
+  await run(join(key, 'ann', 'n/1'));
+  shard.want([]);
+  await until(() => said.at(-1) === 'held');
+  shard.want([0]);
+  await until(() => said.at(-1) === 'held 0');
+  const reads = writer.roomsRead.length;
+  const reply = await run(join(key, 'ann', 'n/2'));
+  t.deepEqual(writer.roomsRead.slice(reads), [key]);
+  t.is(reply.bursts.length, 1, 'ann comes anew');
+});
+
+test('law 6: after the end of a session rooms are read again, and everything held is taken again first', async (t) => {
+  const { writer, said, run } = await setUp(t, [0, 1]);
+  await run(send(roomOf(1)));
+  writer.mishaps.push({ failure: 'lost', applied: true });
+  await run(send(roomOf(0)));
+  t.deepEqual(said.slice(3), ['held', 'suspended', 'held 0 1', 'ready', 'frame 2']);
+  const reads = writer.roomsRead.length;
+  await run(send(roomOf(1)));
+  t.deepEqual(writer.roomsRead.slice(reads), [roomOf(1)]);
+});
+
+test('what is wanted and not free is claimed as soon as it is', async (t) => {
+  const { shard, writer, said } = await setUp(t, []);
+  writer.others.add(2);
+  shard.want([2, 3]);
+  await until(() => said.includes('held 3'));
+  writer.others.delete(2);
+  await until(() => said.at(-1) === 'held 3 2');
+  t.pass();
+});
+
+test('the sockets of dead nodes are forgotten, in rooms that have some', async (t) => {
+  const { shard, replies, run } = await setUp(t, [0, 1]);
+  await run(join(roomOf(0), 'ann', 'dead/1'), join(roomOf(0), 'bob', 'live/1'), join(roomOf(1), 'cyd', 'live/2'));
+  shard.forget(['dead']);
+  const reply = await until(() => replies.find(({ number }) => number === 0));
+  t.is(reply.outcomes.length, 1);
+  t.deepEqual(
+    reply.bursts.flatMap(({ events }) => events.map(({ packet }) => packet)),
+    [`["user_left",{"userId":"ann","roomId":"${roomOf(0)}"}]`],
+  );
+});
