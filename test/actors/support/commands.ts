@@ -19,7 +19,7 @@ export const limits: ActorLimits = {
   typingQuietMs: 2_000,
   typingUsers: 3,
   marksKept: 2,
-  removalsKept: 2,
+  removalsKept: 0,
   catchUpMessages: 6,
 };
 
