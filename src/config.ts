@@ -166,7 +166,9 @@ const limits = {
   socketsPerUser: integer('SOCKETS_PER_USER', 20, 1, 100_000, 'sockets', 'Sockets of one user'),
   roomsPerSocket: integer('ROOMS_PER_SOCKET', 500, 1, 100_000, 'rooms', 'Rooms one socket may be in at once'),
   maxSockets: integer('MAX_SOCKETS', 50_000, 1, 1_000_000, 'sockets', 'Sockets of this node'),
-  socketBufferBytes: integer('SOCKET_BUFFER_BYTES', 1_048_576, 65_536, 268_435_456, 'bytes', 'Unsent bytes at which a slow socket is told resync_required and closed; from a quarter of it typing, presence and receipts are left out'),
+  handshakesMax: integer('HANDSHAKES_MAX', 1_000, 1, 1_000_000, 'connections', 'Connections at once that are open but not yet admitted; over it new ones are refused for a second, so that a storm of reconnects is served in turn'),
+  joinsMax: integer('JOINS_MAX', 4_000, 1, 1_000_000, 'joins', 'Joins at once that await their room; over it further ones are refused as OVERLOADED'),
+  socketBufferBytes: integer('SOCKET_BUFFER_BYTES', 1_048_576, 65_536, 268_435_456, 'bytes', 'Unsent bytes at which a slow socket is told resync_required and closed; from a quarter of it typing and presence are left out, from a half receipts too'),
   ackBacklog: integer('ACK_BACKLOG', 1_000, 1, 100_000, 'events', 'Unanswered events per socket; over it further ones are refused as OVERLOADED'),
 };
 

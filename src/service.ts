@@ -14,7 +14,7 @@ import { createMetrics } from './observe/metrics.js';
 import type { Exposition, Snapshot } from './observe/registry.js';
 import { Broker } from './runtime/broker/broker.js';
 import { Cluster } from './runtime/cluster/cluster.js';
-import { configuredRedis } from './runtime/cluster/transport/redis-client.js';
+import { configuredRedis, createRedisClient } from './runtime/cluster/transport/redis-client.js';
 import { RoomRuntime } from './runtime/room-runtime.js';
 import { SingleNodeRooms } from './runtime/single-node-rooms.js';
 import { ServiceStack } from './runtime/service-stack.js';
@@ -78,7 +78,11 @@ async function assemble(
   const tokens = createTokens({ config, onVerified: ({ userId }) => void directory.displayName(userId) });
   const access = createAccess({ config, log });
   const limits = createLimits(config);
-  const presence = createPresence({ config, log });
+  const shared =
+    redis === null
+      ? null
+      : { client: createRedisClient(redis, `${redis.prefix}-presence`, log), prefix: redis.prefix, node };
+  const presence = createPresence({ config, log, shared });
   const chat = createChat({ config, rooms, reads, access, directory, limits, log });
   const broker =
     config.rabbitmqUrl === null

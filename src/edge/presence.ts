@@ -1,32 +1,32 @@
 /**
- * Who is online on this node, and the reports to the User Presence Service.
+ * Who is online, and the reports to the User Presence Service.
  *
- * A user is online with a socket here, or for PRESENCE_TTL_MS after a heartbeat; a logout ends both until the next
- * heartbeat or socket. Reports go out for the first and the last socket of a user, in order per user: one at a time, and
- * while one is on its way only the newest status waits, since nobody needs the ones between.
+ * A user is online with a socket, or for PRESENCE_TTL_MS after a heartbeat; a logout ends both until the next heartbeat or
+ * socket. Reports go out for the first and the last socket of a user. With several nodes all of that is over all of them:
+ * then `presence/registry.ts` keeps it in Redis, and while Redis is away this node's own knowledge has to do.
  */
 import { LRUCache } from 'lru-cache';
 import type { Config } from '../config.js';
 import type { Log } from '../observe/log.js';
 import type { Service } from '../runtime/lifecycle.js';
-import { FailureLog, describe } from './failures.js';
-import { Neighbour } from './neighbours/neighbour.js';
 import type { Presence } from './port.js';
-
-type Status = 'online' | 'offline';
+import { PresenceRegistry, type RegistrySettings } from './presence/registry.js';
+import { Reporter } from './presence/reporter.js';
 
 export interface PresenceOptions {
   readonly config: Pick<Config, 'presenceServiceUrl' | 'presenceTtlMs' | 'neighbourTimeoutMs' | 'maxSockets'>;
   readonly log: Log;
   /** Milliseconds, monotonic. */
   readonly now?: () => number;
+  /** Where the nodes share what they know; null on the only node. */
+  readonly shared?: RegistrySettings | null;
 }
 
 /** Users with a heartbeat that are remembered; over it those who were silent longest count as offline. */
 const heartbeatsKept = 100_000;
 
 export function createPresence(options: PresenceOptions): Presence & Service {
-  const { config, log, now = () => performance.now() } = options;
+  const { config, log, now = () => performance.now(), shared = null } = options;
   /** Bounded by the sockets of this node. */
   const sockets = new Map<string, { count: number; loggedOut: boolean }>();
   const heartbeats = new LRUCache<string, number>({ max: heartbeatsKept });
@@ -34,6 +34,17 @@ export function createPresence(options: PresenceOptions): Presence & Service {
     config.presenceServiceUrl === null
       ? null
       : new Reporter(config.presenceServiceUrl, config.neighbourTimeoutMs, config.maxSockets, log);
+  const registry =
+    shared === null
+      ? null
+      : new PresenceRegistry({
+          ...shared,
+          presenceTtlMs: config.presenceTtlMs,
+          users: () => sockets.keys(),
+          isHere: (userId) => sockets.has(userId),
+          onStatus: (userId, status) => reporter?.report(userId, status),
+          log,
+        });
 
   function isOnline(userId: string): boolean {
     if (sockets.get(userId)?.loggedOut === false) return true;
@@ -45,133 +56,47 @@ export function createPresence(options: PresenceOptions): Presence & Service {
     name: 'presence',
     connected(userId) {
       const user = sockets.get(userId);
-      if (user === undefined) {
-        sockets.set(userId, { count: 1, loggedOut: false });
-        reporter?.report(userId, 'online');
-      } else {
+      if (user === undefined) sockets.set(userId, { count: 1, loggedOut: false });
+      else {
         user.count += 1;
         user.loggedOut = false;
       }
+      if (registry !== null) registry.changed(userId);
+      else if (user === undefined) reporter?.report(userId, 'online');
     },
     disconnected(userId) {
       const user = sockets.get(userId);
       if (user === undefined || (user.count -= 1) > 0) return;
       sockets.delete(userId);
-      reporter?.report(userId, 'offline');
+      if (registry !== null) registry.changed(userId);
+      else reporter?.report(userId, 'offline');
     },
     heartbeat(userId) {
       heartbeats.set(userId, now());
       const user = sockets.get(userId);
       if (user !== undefined) user.loggedOut = false;
+      registry?.mark(userId, 'seen');
     },
     logout(userId) {
       heartbeats.delete(userId);
       const user = sockets.get(userId);
       if (user !== undefined) user.loggedOut = true;
+      registry?.mark(userId, 'out');
     },
-    online: (userIds) => Promise.resolve(Object.fromEntries(userIds.map((userId) => [userId, isOnline(userId)]))),
-    start: () => Promise.resolve(),
-    stop: async () => reporter?.stop(),
+    async online(userIds) {
+      const shared = (await registry?.online(userIds)) ?? null;
+      return Object.fromEntries(
+        userIds.map((userId) => {
+          // What this node has not written yet it knows better.
+          const known = shared === null || registry?.isWriting(userId) === true ? undefined : shared.get(userId);
+          return [userId, known ?? isOnline(userId)];
+        }),
+      );
+    },
+    start: () => registry?.start() ?? Promise.resolve(),
+    stop: async () => {
+      await registry?.stop();
+      await reporter?.stop();
+    },
   };
-}
-
-/** Reports at once. */
-const concurrency = 4;
-/** First wait after a failure, and the longest, in ms. */
-const firstPauseMs = 500;
-const longestPauseMs = 30_000;
-
-class Reporter {
-  readonly #neighbour: Neighbour;
-  readonly #timeoutMs: number;
-  readonly #capacity: number;
-  readonly #failures: FailureLog;
-  /** Newest status per user that is still to be told, oldest change first. */
-  readonly #waiting = new Map<string, Status>();
-  readonly #running = new Set<string>();
-  #pauseMs = 0;
-  #pause: NodeJS.Timeout | null = null;
-  #stopped = false;
-  #stopping: Promise<void> | null = null;
-  #idle: (() => void) | null = null;
-
-  constructor(url: string, timeoutMs: number, capacity: number, log: Log) {
-    this.#neighbour = new Neighbour({ name: 'user-presence-service', url, timeoutMs, log, concurrency });
-    this.#timeoutMs = timeoutMs;
-    this.#capacity = capacity;
-    this.#failures = new FailureLog(log);
-  }
-
-  report(userId: string, status: Status): void {
-    if (this.#stopped) return;
-    // Deleted first, so that the change takes its place at the end.
-    this.#waiting.delete(userId);
-    if (this.#waiting.size >= this.#capacity) {
-      const oldest = this.#waiting.keys().next();
-      if (oldest.done !== true) this.#waiting.delete(oldest.value);
-      this.#failures.warn('presence_overflow', { userId }, 'too many presence reports wait, the oldest is dropped');
-    }
-    this.#waiting.set(userId, status);
-    this.#pump();
-  }
-
-  /** Tells what is still to be told, for one time-out at most. */
-  stop(): Promise<void> {
-    return (this.#stopping ??= this.#stop());
-  }
-
-  async #stop(): Promise<void> {
-    if (this.#waiting.size > 0 || this.#running.size > 0) {
-      const late = setTimeout(() => this.#idle?.(), this.#timeoutMs);
-      await new Promise<void>((resolve) => {
-        this.#idle = resolve;
-        this.#pump();
-      });
-      clearTimeout(late);
-    }
-    this.#stopped = true;
-    this.#waiting.clear();
-    if (this.#pause !== null) clearTimeout(this.#pause);
-    this.#pause = null;
-  }
-
-  #pump(): void {
-    if (this.#pause !== null) return;
-    for (const [userId, status] of this.#waiting) {
-      if (this.#running.size >= concurrency) break;
-      // One at a time per user keeps the order; others may go first.
-      if (this.#running.has(userId)) continue;
-      this.#waiting.delete(userId);
-      this.#running.add(userId);
-      void this.#tell(userId, status);
-    }
-    if (this.#waiting.size === 0 && this.#running.size === 0) this.#idle?.();
-  }
-
-  async #tell(userId: string, status: Status): Promise<void> {
-    try {
-      const code = await this.#neighbour.post('/presence', { userId, status });
-      this.#pauseMs = 0;
-      // Asking again would not help; the next change may.
-      if (code >= 400) this.#failures.warn('presence_refused', { userId, code }, 'presence report was refused');
-    } catch (error) {
-      this.#failures.warn('presence_failed', { userId, ...describe(error) }, 'presence report failed, it is repeated');
-      if (!this.#waiting.has(userId) && this.#waiting.size < this.#capacity) this.#waiting.set(userId, status);
-      this.#backOff();
-    } finally {
-      this.#running.delete(userId);
-      if (!this.#stopped) this.#pump();
-    }
-  }
-
-  #backOff(): void {
-    if (this.#pause !== null || this.#stopped) return;
-    this.#pauseMs = Math.min(longestPauseMs, Math.max(firstPauseMs, this.#pauseMs * 2));
-    this.#pause = setTimeout(() => {
-      this.#pause = null;
-      this.#pump();
-    }, this.#pauseMs);
-    // A report alone never keeps the process alive.
-    this.#pause.unref();
-  }
 }

@@ -1,6 +1,7 @@
 /**
- * Who may connect at all, decided before any handshake and at the price of two comparisons: not over MAX_SOCKETS, not while
- * draining. The answer is 503 with Retry-After; it is logged at most once per `quietMs`, with how many there were.
+ * Who may connect at all, decided before any handshake and at the price of three comparisons: not over MAX_SOCKETS, not over
+ * HANDSHAKES_MAX at a time (a storm of reconnects is served in turn), not while draining. The answer is 503 with Retry-After,
+ * after which client libraries come again by themselves; it is logged at most once per `quietMs`, with how many there were.
  */
 import { ServerResponse, type IncomingMessage } from 'node:http';
 import { reject, type RejectionCode } from '../actors/rejections.js';
@@ -10,19 +11,36 @@ import type { EdgeMetrics } from './metrics.js';
 const quietMs = 10_000;
 const retryAfterSeconds = 1;
 
+export interface AdmissionBounds {
+  readonly maxSockets: number;
+  /** Connections at once that have not finished their handshake. */
+  readonly handshakesMax: number;
+}
+
 export class Admission {
-  readonly #maxSockets: number;
+  readonly #bounds: AdmissionBounds;
   readonly #connected: () => number;
+  readonly #admitted: () => number;
   readonly #metrics: EdgeMetrics;
   readonly #log: Log;
   #draining = false;
   #refused = 0;
   #loggedAt = -Infinity;
 
-  /** @param connected how many connections there are */
-  constructor(maxSockets: number, connected: () => number, metrics: EdgeMetrics, log: Log) {
-    this.#maxSockets = maxSockets;
+  /**
+   * @param connected how many connections there are
+   * @param admitted how many of them have finished their handshake
+   */
+  constructor(
+    bounds: AdmissionBounds,
+    connected: () => number,
+    admitted: () => number,
+    metrics: EdgeMetrics,
+    log: Log,
+  ) {
+    this.#bounds = bounds;
     this.#connected = connected;
+    this.#admitted = admitted;
     this.#metrics = metrics;
     this.#log = log;
   }
@@ -53,7 +71,9 @@ export class Admission {
   };
 
   #refusal(req: IncomingMessage): RejectionCode | null {
-    if (!this.#draining && this.#connected() < this.#maxSockets) return null;
+    const { maxSockets, handshakesMax } = this.#bounds;
+    const connected = this.#connected();
+    if (!this.#draining && connected < maxSockets && connected - this.#admitted() < handshakesMax) return null;
     if (/[?&]sid=/.test(req.url ?? '')) return null;
     return this.#draining ? 'DRAINING' : 'OVERLOADED';
   }

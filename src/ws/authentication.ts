@@ -24,6 +24,8 @@ export interface AuthenticationParts {
   readonly log: Log;
   readonly authTimeoutMs: number;
   readonly socketsPerUser: number;
+  /** Whether sockets enter their user's Socket.IO room, by which other nodes reach them. */
+  readonly userRooms: boolean;
 }
 
 export class Authentication {
@@ -144,6 +146,7 @@ export class Authentication {
   #accept(session: Session, identity: Identity): void {
     if (session.identity === null) {
       this.#parts.hub.addUser(identity.userId, session);
+      if (this.#parts.userRooms) session.enterUserRoom(identity.userId);
       this.#parts.presence.connected(identity.userId);
     }
     session.identity = identity;

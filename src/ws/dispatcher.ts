@@ -30,6 +30,8 @@ export interface DispatcherParts {
   readonly log: Log;
   readonly ackBacklog: number;
   readonly roomsPerSocket: number;
+  /** Joins at once that await their room. */
+  readonly joinsMax: number;
 }
 
 export class Dispatcher {
@@ -113,10 +115,12 @@ function handlers({
   chat,
   hub,
   roomsPerSocket,
+  joinsMax,
 }: DispatcherParts): Record<Exclude<keyof ClientToServer, 'authenticate'>, Handler> {
+  const joins = { pending: 0, max: joinsMax };
   return {
     join_room: (call) => {
-      joinRoom(call, chat, hub, roomsPerSocket);
+      joinRoom(call, chat, hub, roomsPerSocket, joins);
     },
     leave_room: (call) => {
       leaveRoom(call, chat, hub);

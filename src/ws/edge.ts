@@ -50,6 +50,8 @@ export interface SocketEdgeParts {
     | 'bodyMaxBytes'
     | 'corsOrigins'
     | 'maxSockets'
+    | 'handshakesMax'
+    | 'joinsMax'
     | 'roomsPerSocket'
     | 'socketBufferBytes'
     | 'socketsPerUser'
@@ -98,17 +100,42 @@ class Edge implements SocketEdge {
   #draining = false;
 
   constructor(parts: SocketEdgeParts) {
-    const { config, chat, tokens, presence, metrics, log } = parts;
-    const { authTimeoutMs, socketsPerUser, ackBacklog, roomsPerSocket } = config;
+    const { config, chat, tokens, presence, metrics, log, cluster = null } = parts;
+    const { authTimeoutMs, socketsPerUser, ackBacklog, roomsPerSocket, joinsMax } = config;
+    const userRooms = cluster !== null;
     this.#parts = parts;
     this.#hub = new Hub(metrics, log);
     this.#hub.onEvicted((session, key) => this.#evicted(session, key));
     this.listener = this.#hub;
     const hub = this.#hub;
-    this.#authentication = new Authentication({ tokens, presence, hub, metrics, log, authTimeoutMs, socketsPerUser });
+    this.#authentication = new Authentication({
+      tokens,
+      presence,
+      hub,
+      metrics,
+      log,
+      authTimeoutMs,
+      socketsPerUser,
+      userRooms,
+    });
     const authentication = this.#authentication;
-    this.#dispatcher = new Dispatcher({ authentication, chat, hub, metrics, log, ackBacklog, roomsPerSocket });
-    this.#admission = new Admission(config.maxSockets, () => this.#connections.size, metrics, log);
+    this.#dispatcher = new Dispatcher({
+      authentication,
+      chat,
+      hub,
+      metrics,
+      log,
+      ackBacklog,
+      roomsPerSocket,
+      joinsMax,
+    });
+    this.#admission = new Admission(
+      config,
+      () => this.#connections.size,
+      () => this.#sessions.size,
+      metrics,
+      log,
+    );
   }
 
   start(): Promise<void> {

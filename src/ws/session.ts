@@ -81,6 +81,11 @@ export class Session {
     this.emit('error', { message: rejection.message, code: rejection.code, event });
   }
 
+  /** Makes it one of `user:<id>`, so that Socket.IO's calls over all nodes (such as `disconnectSockets`) find it. */
+  enterUserRoom(userId: string): void {
+    void this.#socket.join(`user:${userId}`);
+  }
+
   /** Writes what is queued now. */
   flush(): void {
     this.#outbox.flush();

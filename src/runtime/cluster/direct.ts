@@ -39,7 +39,7 @@ export interface DirectRelayOptions {
 const beaconMs = 1_000;
 const headsKeptMs = 5_000;
 const headsAtOnce = 1_000;
-/** A socket that connected within this time of a change may have read it from the history, or been told. */
+/** One line per this time. */
 const quietMs = 10_000;
 
 type DirectHead = readonly [key: RoomKey, version: number, ageMs: number];

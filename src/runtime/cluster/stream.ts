@@ -6,7 +6,7 @@
  * while Redis is away and told on its return; whoever had no Redis asks the store; and all rooms are compared with the store
  * every now and then, whatever was heard.
  */
-import type { RoomKey } from '../../actors/protocol/ids.js';
+import { isDirect, type RoomKey } from '../../actors/protocol/ids.js';
 import type { Log } from '../../observe/log.js';
 import { partitionOf } from '../placement.js';
 import { RecentHeads } from './heads.js';
@@ -107,6 +107,8 @@ export class RedisRoomStream implements RoomStream {
     const telling = this.#others && links.up;
     const byPartition = new Map<number, StreamBurst[]>();
     for (const burst of bursts) {
+      // Those go another way: nobody knows whose sockets are where.
+      if (isDirect(burst.key)) continue;
       if (burst.to > burst.from) this.#heads.note(burst.key, burst.to, now);
       if (!telling) continue;
       const partition = partitionOf(burst.key, partitions);

@@ -6,16 +6,34 @@ import type { Call } from '../call.js';
 import type { Hub } from '../hub.js';
 import { eventPacket, eventText, joinedStanding } from '../packets.js';
 
-/** @param roomsPerSocket the bound; joining again a room that one is in is always allowed */
-export function joinRoom(call: Call, chat: Chat, hub: Hub, roomsPerSocket: number): void {
+/** Joins of all sockets that await their room. */
+export interface Joins {
+  pending: number;
+  readonly max: number;
+}
+
+const retryMs = 250;
+const retrySpreadMs = 750;
+
+/**
+ * @param roomsPerSocket the bound; joining again a room that one is in is always allowed
+ * @param joins over their bound a join is refused: after a storm of reconnects rooms are served in turn
+ */
+export function joinRoom(call: Call, chat: Chat, hub: Hub, roomsPerSocket: number, joins: Joins): void {
   const { session, caller } = call;
   const known = 'roomId' in call.input && typeof call.input.roomId === 'string' && session.rooms.has(call.input.roomId);
   if (!known && session.rooms.size + session.joining >= roomsPerSocket) {
     call.refuse(reject('FORBIDDEN', `One connection may be in ${roomsPerSocket} rooms at once`));
     return;
   }
+  if (joins.pending >= joins.max) {
+    call.refuse(reject('OVERLOADED'), Math.round(retryMs + Math.random() * retrySpreadMs));
+    return;
+  }
+  joins.pending += 1;
   session.joining += 1;
   chat.join(caller, session.id, call.input, (result) => {
+    joins.pending -= 1;
     session.joining -= 1;
     const done = call.take(result);
     if (done === null) return;

@@ -34,6 +34,8 @@ const config: SocketEdgeParts['config'] = {
   bodyMaxBytes: 65_536,
   corsOrigins: '*',
   maxSockets: 1000,
+  handshakesMax: 1000,
+  joinsMax: 1000,
   roomsPerSocket: 500,
   socketBufferBytes: 1_048_576,
   socketsPerUser: 20,
