@@ -40,6 +40,8 @@ export class Workload {
   readonly participants: Participant[] = [];
   readonly #options: WorkloadOptions;
   #running = false;
+  /** The run is over: nobody answers any more. */
+  #closed = false;
   #lanes: Promise<void>[] = [];
   #names = 0;
   #acked = 0;
@@ -53,6 +55,11 @@ export class Workload {
   /** Distinct messages that were acked. */
   get acked(): number {
     return this.#acked;
+  }
+
+  /** Whether something new is still begun. */
+  get running(): boolean {
+    return this.#running;
   }
 
   /** Connects and joins everybody, then begins to send. */
@@ -116,6 +123,8 @@ export class Workload {
   }
 
   close(): void {
+    this.#running = false;
+    this.#closed = true;
     for (const participant of this.participants) participant.close();
   }
 
@@ -168,7 +177,7 @@ export class Workload {
         history.add({ type: 'ok', op, message: seen(ack.message) });
         return ack.message;
       }
-      if (ack !== null && ack.retryable !== true) return null;
+      if (this.#closed || (ack !== null && ack.retryable !== true)) return null;
       if (ack !== null) await pause(retryMs);
     }
   }
@@ -189,7 +198,7 @@ export class Workload {
         return;
       }
       // An edit without an answer is not repeated: it may have happened, and would then happen twice.
-      if (kind === 'edit' || (ack !== null && ack.retryable !== true)) return;
+      if (this.#closed || kind === 'edit' || (ack !== null && ack.retryable !== true)) return;
       await pause(retryMs);
     }
   }

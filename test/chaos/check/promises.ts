@@ -52,14 +52,14 @@ export function retriesGetTheOriginal(evidence: Evidence): Violation[] {
 /** Law 2 in real time: what was first asked for after something was acked lies behind it. */
 export function orderFollowsAcks(evidence: Evidence): Violation[] {
   const violations: Violation[] = [];
+  // A name that was sent before without an answer may have its place from then.
+  const first = new Map<string, number>();
+  const nameOf = ({ room, user, name }: Request['invoke']): string => JSON.stringify([room, user, name]);
+  for (const { invoke } of evidence.requests)
+    if (invoke.kind === 'send' && !first.has(nameOf(invoke))) first.set(nameOf(invoke), invoke.t);
   for (const [room, sends] of byRoom(ackedOf(evidence, ['send']))) {
-    const first = new Map<string, number>();
-    for (const { invoke } of sends) {
-      const key = `${invoke.user} ${invoke.name}`;
-      first.set(key, Math.min(first.get(key) ?? Infinity, invoke.t));
-    }
     const begun = sends
-      .map(({ invoke, message }) => ({ message, t: first.get(`${invoke.user} ${invoke.name}`) ?? invoke.t }))
+      .map(({ invoke, message }) => ({ message, t: first.get(nameOf(invoke)) ?? invoke.t }))
       .sort((a, b) => a.t - b.t);
     const acked = [...sends].sort((a, b) => a.ackedAt - b.ackedAt);
     let highest = 0;

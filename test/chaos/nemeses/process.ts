@@ -1,8 +1,11 @@
 /** Faults of the service's own process: worker threads that die or hang, kills, drains, freezes, restarts in turn. */
+import { eventually } from '../../harness/eventually.js';
 import { inspectorArguments, ThreadFaults, faults } from '../../harness/thread-faults.js';
 import { healed, hold, rounds, struck, type Nemesis, type Scene } from './nemesis.js';
 
 const killed = 'Process killed -9, restarted';
+/** What the service logs then. */
+const workerDied = 'a worker died, its rooms move to a new one';
 const worker = 'Worker throws or exits; endless loop; heap exhausted';
 
 function workerFault(kind: keyof typeof faults, silenceMs: number): Nemesis {
@@ -15,9 +18,13 @@ function workerFault(kind: keyof typeof faults, silenceMs: number): Nemesis {
     bounds: { silenceMs },
     strike: (scene) =>
       rounds(scene, async () => {
-        const inspector = await ThreadFaults.attach(scene.world.node(0).service, 2);
+        const { service } = scene.world.node(0);
+        const deaths = (): number => service.output.lines.filter(({ msg }) => msg === workerDied).length;
+        const before = deaths();
+        const inspector = await ThreadFaults.attach(service, 2);
         struck(scene, `worker ${kind}`);
         inspector.harm(scene.random.between(0, 1), faults[kind]);
+        await eventually(() => Promise.resolve(deaths() > before), `the death of a worker by ${kind}`);
         await scene.workload.more(1);
         healed(scene, 'every room is acked again');
         inspector.close();
