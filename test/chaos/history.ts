@@ -134,8 +134,6 @@ export interface StoredRoom {
   readonly room: string;
   readonly seq: number;
   readonly version: number;
-  /** Versions that no message carries: ends of access. */
-  readonly silent: readonly number[];
 }
 
 export interface StoredReceipt {
@@ -165,8 +163,20 @@ export interface Run {
   readonly nodes: number;
   /** Who is a member of what; everybody else must never hear of it. */
   readonly members: Readonly<Record<string, readonly string[]>>;
+  /** Who may enter a room, too, but comes and goes: nothing is expected of what they have in the end. */
+  readonly guests: Readonly<Record<string, string>>;
   /** Whether a consumer of the integration events listened from the beginning. */
   readonly integration: boolean;
+}
+
+/** A partition's epoch was raised behind its owner's back, and this much later a message of one of its rooms was acked. */
+export interface Fence {
+  readonly type: 'fence';
+  readonly room: string;
+  readonly partition: number;
+  readonly raised: number;
+  /** The epoch under which the message must have been committed: higher, unless the former owner still writes. */
+  readonly found: number;
 }
 
 export type Entry =
@@ -184,6 +194,7 @@ export type Entry =
   | StoredRoom
   | StoredReceipt
   | Integration
+  | Fence
   | Run;
 
 /** An entry with its time in milliseconds since the beginning of the run (monotonic). */

@@ -28,6 +28,9 @@ export function seen(message: WireMessage): Seen {
   return { id, seq, version, content, deleted: deleted_at !== undefined };
 }
 
+/** Over all participants, so that no two sessions have one name. */
+let sessions = 0;
+
 interface Place {
   /** What a join tells as `since`; null before the first join. */
   version: number | null;
@@ -36,6 +39,7 @@ interface Place {
   /** The join under way, or the last one. */
   op: number;
   since: number | null;
+  joining: boolean;
 }
 
 export class Participant {
@@ -43,7 +47,6 @@ export class Participant {
   readonly #network: Network;
   readonly #rooms = new Map<string, Place>();
   #node: number;
-  #sessions = 0;
   #socket: Socket | null = null;
   #session = '';
   #closed = false;
@@ -74,7 +77,7 @@ export class Participant {
 
   /** Connects and joins; from then on it does so again by itself. Resolves when it is in all the rooms. */
   enter(rooms: readonly string[]): Promise<void> {
-    for (const room of rooms) this.#rooms.set(room, { version: null, frozen: false, op: 0, since: null });
+    for (const room of rooms) this.#rooms.set(room, { version: null, frozen: false, op: 0, since: null, joining: false });
     this.#ready = this.#connect();
     return this.#ready;
   }
@@ -159,7 +162,7 @@ export class Participant {
   async #attempt(): Promise<boolean> {
     const { urls, history } = this.#network;
     const node = this.#node % urls.length;
-    const session = `${this.user}#${(this.#sessions += 1)}`;
+    const session = `${this.user}#${(sessions += 1)}`;
     const socket = io(urls[node] ?? '', {
       transports: ['websocket'],
       reconnection: false,
@@ -188,7 +191,7 @@ export class Participant {
       });
     });
     const joined = Promise.all([...this.#rooms.keys()].map((room) => this.#join(room)));
-    const complete = await Promise.race([joined.then((all) => all.every(Boolean)), lost]);
+    const complete = await Promise.race([joined.then((all) => all.every((one) => one)), lost]);
     if (!complete) {
       socket.disconnect();
       return false;
@@ -201,9 +204,23 @@ export class Participant {
     return true;
   }
 
-  /** Joins until it is in the room; false when the connection is lost. */
+  /** Joins a room that it is in already, with the version that it has. */
+  async rejoin(room: string): Promise<void> {
+    if (!this.#place(room).joining) await this.#join(room);
+  }
+
   async #join(room: string): Promise<boolean> {
     const place = this.#place(room);
+    place.joining = true;
+    try {
+      return await this.#joinUntilIn(room, place);
+    } finally {
+      place.joining = false;
+    }
+  }
+
+  /** Joins until it is in the room; false when the connection is lost. */
+  async #joinUntilIn(room: string, place: Place): Promise<boolean> {
     for (;;) {
       const since = place.version;
       const op = this.#network.history.invoke({

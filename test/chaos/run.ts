@@ -51,8 +51,9 @@ export async function run(options: RunOptions): Promise<Outcome> {
   const members = Object.fromEntries(
     rooms.map((room) => [room, Array.from({ length: membersPerRoom }, (_, index) => `${room}-user${index}`)]),
   );
+  const guests = Object.fromEntries(rooms.map((room) => [room, `${room}-guest`]));
   const { name, nodes, rabbit = false } = nemesis;
-  history.add({ type: 'run', nemesis: name, seed, nodes, members, integration: rabbit });
+  history.add({ type: 'run', nemesis: name, seed, nodes, members, guests, integration: rabbit });
   let failure: string | null = null;
   let world: World | null = null;
   let workload: Workload | null = null;
@@ -65,11 +66,13 @@ export async function run(options: RunOptions): Promise<Outcome> {
       rabbit,
       proxied: nemesis.proxied ?? false,
       // Who reads nothing is a member, too, but nobody of whom anything is expected.
-      members: new Map(rooms.map((room) => [room, [...(members[room] ?? []), `slow-a-${room}`, `slow-b-${room}`]])),
+      members: new Map(
+        rooms.map((room) => [room, [...(members[room] ?? []), `${room}-guest`, `slow-a-${room}`, `slow-b-${room}`]]),
+      ),
       env: nemesis.env ?? {},
       nodeArguments: nemesis.nodeArguments ?? [],
     });
-    workload = new Workload({ urls: world.urls, history, random: random.fork(), rooms, members, lanes: 2, thinkMs: 20, ...nemesis.workload });
+    workload = new Workload({ urls: world.urls, history, random: random.fork(), rooms, members, guests, lanes: 2, thinkMs: 20, ...nemesis.workload });
     await workload.start();
     const intruder = intrude(world.urls, history, rooms);
     await nemesis.strike({ world, workload, history, random: random.fork(), rooms, rounds: options.rounds });
@@ -128,9 +131,8 @@ async function conclude(world: World, workload: Workload, history: History, room
   );
   await workload.caughtUp(new Map(heads.map(({ room_key, version }) => [room_key, version])));
   if (rabbit !== null) await relayed(history, heads.reduce((sum, { seq }) => sum + seq, 0));
-  const silent = await removals(world, rooms);
   for (const { room_key, seq, version } of heads)
-    history.add({ type: 'stored_room', room: room_key, seq, version, silent: silent.get(room_key) ?? [] });
+    history.add({ type: 'stored_room', room: room_key, seq, version });
   const messages = await postgres.query<{
     room_key: string; sender_id: string; client_msg_id: string | null; id: string; seq: number; version: number; content: string; deleted: boolean;
   }>(
@@ -146,19 +148,6 @@ async function conclude(world: World, workload: Workload, history: History, room
   );
   for (const { room_key, user_id, delivered, read } of marks)
     history.add({ type: 'stored_receipt', room: room_key, user: user_id, delivered, read });
-}
-
-/** Versions at which somebody's access ended: they are in no message. */
-async function removals({ postgres }: World, rooms: readonly string[]): Promise<Map<string, number[]>> {
-  const [table] = await postgres.query<{ there: boolean }>("select to_regclass('room_removals') is not null as there");
-  const silent = new Map<string, number[]>();
-  if (table?.there !== true) return silent;
-  const rows = await postgres.query<{ room_key: string; version: number }>(
-    'select room_key, version::int as version from room_removals where room_key = any($1)',
-    [rooms],
-  );
-  for (const { room_key, version } of rows) silent.set(room_key, [...(silent.get(room_key) ?? []), version]);
-  return silent;
 }
 
 /** Waits for the integration events of all messages; what does not come is for the verdict to tell. */

@@ -16,6 +16,8 @@ export interface WorkloadOptions {
   readonly rooms: readonly string[];
   /** Who is in which room. */
   readonly members: Readonly<Record<string, readonly string[]>>;
+  /** Who comes into which room without knowing anything of it, looks, and goes, over and over. */
+  readonly guests: Readonly<Record<string, string>>;
   /** Requests under way per member. */
   readonly lanes: number;
   /** Mean pause of a lane between two requests. */
@@ -33,12 +35,15 @@ interface Own {
 
 const ownKept = 50;
 const retryMs = 25;
+/** How long a guest stays. */
+const visitMs = 150;
 /** All that was begun must have ended by then, on however slow a machine. */
 const settleMs = 120_000;
 
 export class Workload {
   readonly participants: Participant[] = [];
   readonly #options: WorkloadOptions;
+  readonly #guests = new Set<Participant>();
   #running = false;
   /** The run is over: nobody answers any more. */
   #closed = false;
@@ -82,6 +87,7 @@ export class Workload {
       const own: Own[] = [];
       for (let lane = 0; lane < lanes; lane += 1) this.#lanes.push(this.#act(participant, room, own, random.fork()));
     }
+    for (const [room, guest] of Object.entries(this.#options.guests)) this.#lanes.push(this.#visit(guest, room));
   }
 
   /** Resolves when so many more messages are acked, and at least one in every room. */
@@ -125,7 +131,19 @@ export class Workload {
   close(): void {
     this.#running = false;
     this.#closed = true;
-    for (const participant of this.participants) participant.close();
+    for (const participant of [...this.participants, ...this.#guests]) participant.close();
+  }
+
+  async #visit(guest: string, room: string): Promise<void> {
+    const { urls, history } = this.#options;
+    for (let visit = 0; this.#running; visit += 1) {
+      const participant = new Participant(guest, visit, { urls, history });
+      this.#guests.add(participant);
+      await participant.enter([room]);
+      await pause(visitMs);
+      participant.close();
+      this.#guests.delete(participant);
+    }
   }
 
   async #act(participant: Participant, room: string, own: Own[], random: Random): Promise<void> {
@@ -142,7 +160,10 @@ export class Workload {
         own.splice(own.indexOf(victim), 1);
         await this.#change(participant, room, 'delete', victim);
       } else if (draw < 0.97) await this.#markRead(participant, room, random.chance(0.3) ? random.pick(own) : last);
-      else await participant.page(room, Math.max(0, participant.version(room) - random.between(1, 60)), 50);
+      else if (draw < 0.985) {
+        await participant.present();
+        await participant.rejoin(room);
+      } else await participant.page(room, Math.max(0, participant.version(room) - random.between(1, 60)), 50);
     }
   }
 

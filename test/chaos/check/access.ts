@@ -4,7 +4,7 @@ import { listOf, type Evidence, type Violation } from './evidence.js';
 
 export function outsidersHearNothing({ run, streams, requests }: Evidence): Violation[] {
   const violations: Violation[] = [];
-  const stranger = (user: string, room: string): boolean => !(run.members[room] ?? []).includes(user);
+  const stranger = (user: string, room: string): boolean => !(run.members[room] ?? []).includes(user) && run.guests[room] !== user;
   for (const { user, room, entries } of streams)
     if (stranger(user, room) && entries.some(({ type }) => type !== 'resync'))
       violations.push({ law: 10, fault: 'leak', room, detail: `${user}, who is no member, heard of it` });

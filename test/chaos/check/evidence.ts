@@ -1,6 +1,7 @@
 /** A history put in order for the checks: requests with what became of them, the streams of the sockets, the store in the end. */
 import type {
   Fail,
+  Fence,
   Heard,
   Integration,
   Invoke,
@@ -19,8 +20,9 @@ import type {
  * `lost`: promised and not stored. `doubled`: twice what is to be once. `hole`: a member missed something silently.
  * `disorder`: another order or place than promised. `changed`: another content. `leak`: seen by somebody who may not, or after
  * its deletion. `receipt`: a watermark that fell or went too far. `stale`: an answer that knows less than was acked before.
+ * `fence`: a write under an epoch that had been raised.
  */
-export type Fault = 'lost' | 'doubled' | 'hole' | 'disorder' | 'changed' | 'leak' | 'receipt' | 'stale';
+export type Fault = 'lost' | 'doubled' | 'hole' | 'disorder' | 'changed' | 'leak' | 'receipt' | 'stale' | 'fence';
 
 export const faults: readonly Fault[] = [
   'lost',
@@ -31,6 +33,7 @@ export const faults: readonly Fault[] = [
   'leak',
   'receipt',
   'stale',
+  'fence',
 ];
 
 export interface Violation {
@@ -68,6 +71,7 @@ export interface Evidence {
   readonly byId: ReadonlyMap<string, Stored>;
   readonly rooms: ReadonlyMap<string, StoredRoom>;
   readonly marks: readonly StoredReceipt[];
+  readonly fences: readonly Fence[];
 }
 
 /** @throws Error when the history has no beginning: then it is none of ours */
@@ -78,6 +82,7 @@ export function evidenceOf(history: readonly Timed[]): Evidence {
   const stored = new Map<string, Stored[]>();
   const rooms = new Map<string, StoredRoom>();
   const marks: StoredReceipt[] = [];
+  const fences: Fence[] = [];
   const receipts: At<ReceiptHeard>[] = [];
   const integration: At<Integration>[] = [];
   for (const entry of history)
@@ -121,6 +126,9 @@ export function evidenceOf(history: readonly Timed[]): Evidence {
       case 'stored_receipt':
         marks.push(entry);
         break;
+      case 'fence':
+        fences.push(entry);
+        break;
       case 'unknown':
       case 'session':
       case 'nemesis':
@@ -128,7 +136,18 @@ export function evidenceOf(history: readonly Timed[]): Evidence {
     }
   if (run === null) throw new Error('the history has no first record');
   const byId = new Map([...stored.values()].flat().map((row) => [row.message.id, row]));
-  return { run, requests: [...requests.values()], streams: [...streams.values()], receipts, integration, stored, byId, rooms, marks };
+  return {
+    run,
+    requests: [...requests.values()],
+    streams: [...streams.values()],
+    receipts,
+    integration,
+    stored,
+    byId,
+    rooms,
+    marks,
+    fences,
+  };
 }
 
 /** The list under a key, made when it is missing. */

@@ -3,7 +3,7 @@ import type { Timed } from '../history.js';
 import { deletedStaysDeleted, integrationIsComplete, outsidersHearNothing, removedHearNothing } from './access.js';
 import { evidenceOf, type Evidence, type Violation } from './evidence.js';
 import { acksAreStored, answersKnowWhatWasAcked, orderFollowsAcks, retriesGetTheOriginal } from './promises.js';
-import { marksOnlyGrow, namesAreUnique, storeIsGapless } from './storage.js';
+import { formerOwnersAreFenced, marksOnlyGrow, namesAreUnique, storeIsGapless } from './storage.js';
 import { heardIsStored, membersHaveEverything, streamsAreWhole } from './streams.js';
 
 const checks: readonly ((evidence: Evidence) => Violation[])[] = [
@@ -14,6 +14,7 @@ const checks: readonly ((evidence: Evidence) => Violation[])[] = [
   storeIsGapless,
   namesAreUnique,
   marksOnlyGrow,
+  formerOwnersAreFenced,
   streamsAreWhole,
   heardIsStored,
   membersHaveEverything,

@@ -63,3 +63,13 @@ export function marksOnlyGrow({ marks, rooms, requests, receipts }: Evidence): V
   }
   return violations;
 }
+
+/** Law 6: after an epoch was raised nothing is acked until the owner has taken the partition again, under a higher one. */
+export function formerOwnersAreFenced({ fences }: Evidence): Violation[] {
+  return fences
+    .filter(({ found, raised }) => found <= raised)
+    .map(({ room, partition, raised, found }) => {
+      const detail = `acked under epoch ${found} of partition ${partition}, which had been raised to ${raised}`;
+      return { law: 6, fault: 'fence', room, detail };
+    });
+}

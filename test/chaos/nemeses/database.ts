@@ -1,8 +1,34 @@
 /** Faults of Postgres and of the way to it. */
-import { healed, hold, rounds, struck, type Nemesis } from './nemesis.js';
+import { partitionOf } from '../../../src/runtime/placement.js';
+import { healed, hold, rounds, struck, type Nemesis, type Scene } from './nemesis.js';
 
 const restarted = 'Postgres restarted, or every backend terminated';
 const hangs = 'Postgres hangs (SIGSTOP) or is slow';
+
+/** PARTITIONS, as by default. */
+const partitions = 64;
+
+/** Raises every epoch as a new owner would, and looks under which epoch the next acks were committed. */
+async function usurp(scene: Scene): Promise<void> {
+  const { world, workload, history, rooms } = scene;
+  struck(scene, 'every epoch is raised');
+  const epochs = async (sql: string): Promise<Map<number, number>> => {
+    const rows = await world.postgres.query<{ partition: number; epoch: number }>(sql);
+    return new Map(rows.map(({ partition, epoch }) => [partition, epoch]));
+  };
+  const raised = await epochs(
+    'update partition_owner set epoch = epoch + 1 returning partition, epoch::int as epoch',
+  );
+  // Frames that were under way may still answer; what is begun after that may not.
+  await workload.more(1);
+  await workload.more(rooms.length * 20);
+  const found = await epochs('select partition, epoch::int as epoch from partition_owner');
+  for (const room of rooms) {
+    const partition = partitionOf(room, partitions);
+    history.add({ type: 'fence', room, partition, raised: raised.get(partition) ?? 0, found: found.get(partition) ?? 0 });
+  }
+  healed(scene, 'every room is acked again');
+}
 
 export const databaseNemeses: readonly Nemesis[] = [
   {
@@ -61,6 +87,12 @@ export const databaseNemeses: readonly Nemesis[] = [
       healed(scene, 'SIGCONT of postgres');
       await scene.workload.more(400);
     },
+  },
+  {
+    name: 'usurper',
+    fault: 'Node stopped (SIGSTOP) 16 s, then continued',
+    nodes: 1,
+    strike: (scene) => rounds(scene, () => usurp(scene)),
   },
   {
     name: 'commit-unknown',

@@ -68,6 +68,27 @@ export const processNemeses: readonly Nemesis[] = [
     strike: (scene) => rounds(scene, () => killAndRestart(scene, 0)),
   },
   {
+    name: 'kill-midway',
+    fault: killed,
+    nodes: 1,
+    bounds: { firstAckMs: 3_000 },
+    strike: (scene) =>
+      rounds(scene, async () => {
+        const { postgres } = scene.world;
+        // Frames reach their transactions and stay there: the process dies between the work and the commit.
+        const release = await postgres.holdWrites();
+        const { service } = scene.world.node(0);
+        await postgres.blocked();
+        await hold(scene.random.between(20, 300));
+        struck(scene, 'kill -9 with frames under way');
+        await service.kill9();
+        await postgres.terminateAll();
+        await release();
+        healed(scene, 'process started: node 0');
+        await service.restart();
+      }),
+  },
+  {
     name: 'drain',
     fault: 'SIGTERM under load',
     nodes: 1,

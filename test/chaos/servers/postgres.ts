@@ -121,6 +121,27 @@ export class PostgresServer {
     return rows.length;
   }
 
+  /** Lets every write of messages wait, in a transaction of its own, until the returned function is called. */
+  async holdWrites(): Promise<() => Promise<void>> {
+    const client = new pg.Client({ host: this.#folder, port, user: superuser, database });
+    client.on('error', () => undefined);
+    await client.connect();
+    await client.query('begin');
+    await client.query('lock table messages in share row exclusive mode');
+    // With `terminateAll` its session may be gone already, and the lock with it.
+    return () => client.end().catch(() => undefined);
+  }
+
+  /** Resolves when a session of the services waits for a lock. */
+  async blocked(): Promise<void> {
+    const sql = `select count(*)::int as waiting from pg_stat_activity
+      where datname = current_database() and wait_event_type = 'Lock' and state = 'active'`;
+    await eventually(async () => {
+      const [row] = await this.query<{ waiting: number }>(sql);
+      return (row?.waiting ?? 0) > 0;
+    }, 'a frame that waits');
+  }
+
   async query<T extends pg.QueryResultRow>(sql: string, values: readonly unknown[] = [], name = database): Promise<T[]> {
     const client = new pg.Client({ host: this.#folder, port, user: superuser, database: name });
     client.on('error', () => undefined);
