@@ -225,11 +225,14 @@ export class Receiver implements EdgeListener {
           'a repair threw',
         );
       })
-      .finally(() => {
-        this.#drop(repair);
-        if (this.#repairs.get(key) === repair) this.#repairs.delete(key);
-      });
+      .finally(() => this.#end(key, repair));
     return repair;
+  }
+
+  /** Together with the decision that nothing is missing: what comes a moment later begins a new repair. */
+  #end(key: RoomKey, repair: Repair): void {
+    this.#drop(repair);
+    if (this.#repairs.get(key) === repair) this.#repairs.delete(key);
   }
 
   async #run(key: RoomKey, repair: Repair): Promise<void> {
@@ -237,7 +240,12 @@ export class Receiver implements EdgeListener {
     for (let attempts = 0, failures = 0; !this.#stopped;) {
       repair.again = false;
       const read = await this.#gate.run(() => this.#read(key)).catch((error: unknown) => this.#fail(error));
-      if (this.#stopped || read === undefined) return;
+      if (this.#stopped) return;
+      if (read === undefined) {
+        // Nobody was here when it was looked; somebody may be since.
+        if (edge.standing(key) === null) return this.#end(key, repair);
+        continue;
+      }
       if (read === false) {
         failures += 1;
         await this.#pause(Math.min(longestPauseMs, firstPauseMs * 2 ** Math.min(failures - 1, 10)));
@@ -246,13 +254,13 @@ export class Receiver implements EdgeListener {
       failures = 0;
       this.#failing = false;
       const follows = this.#follow(repair);
-      if (follows && !repair.again) return;
+      if (follows && !repair.again) return this.#end(key, repair);
       attempts += 1;
       if (follows) continue;
       if (attempts >= patience) {
         // The store does not have what an owner said was committed. The edge announces the hole.
         const { waiting } = repair;
-        this.#drop(repair);
+        this.#end(key, repair);
         edge.onBursts(waiting);
         return;
       }
