@@ -138,8 +138,12 @@ export class FakeChat implements Chat {
   mark(_caller: Identity, _level: 'read' | 'delivered', input: unknown): Promise<Result<readonly Covered[]>> {
     const roomId = field(input, 'roomId') ?? 'r';
     if (roomId === 'throws') return Promise.reject(new Error('a bug'));
-    const body = JSON.stringify({ roomId, messageIds: ['m1'], from: 0, upTo: 1 });
-    return Promise.resolve({ ok: true, value: [{ key: roomId, body }] });
+    const rooms = roomId === 'many' ? ['r', 's'] : roomId === 'none' ? [] : [roomId];
+    const covered = rooms.map((key) => ({
+      key,
+      body: JSON.stringify({ roomId: key, messageIds: ['m1'], from: 0, upTo: 1 }),
+    }));
+    return Promise.resolve({ ok: true, value: covered });
   }
 
   markAndList(): Promise<Result<string>> {
