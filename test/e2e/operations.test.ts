@@ -54,7 +54,7 @@ const refused: readonly (readonly [name: string, env: Env])[] = [
   ['MAILBOX_LOW_MARK', { MAILBOX_CAPACITY: '100', MAILBOX_LOW_MARK: '100' }],
   ['JWT_SECRET', { NODE_ENV: 'production', ROOM_ACCESS: 'open' }],
   ['JWT_SECRET', { NODE_ENV: 'production', ROOM_ACCESS: 'open', JWT_SECRET: 'short' }],
-  ['ROOM_ACCESS', { NODE_ENV: 'production', JWT_SECRET: 'x'.repeat(40) }],
+  ['ROOM_ACCESS', { NODE_ENV: 'production', JWT_SECRET: 'b8Zr2kQ0vT6nXw4LhYp9sDfG1mJc7aE3uRiO5tKx' }],
   ['ROOM_ACCESS', { ROOM_ACCESS: 'members' }],
   ['HTTP_BASE_PATH', { HTTP_BASE_PATH: 'messages' }],
 ];

@@ -10,8 +10,8 @@ const absent = '0190c000-0000-7000-8000-000000000000';
 
 for (const transport of ['websocket', 'polling'] as const) {
   const pair = async (room: string): Promise<[ChatClient, ChatClient]> => [
-    await stage.member('ann', room, { transports: [transport] }),
-    await stage.member('bob', room, { transports: [transport] }),
+    await stage.member(unique('ann'), room, { transports: [transport] }),
+    await stage.member(unique('bob'), room, { transports: [transport] }),
   ];
 
   test(`${transport}: send_message acks the message and everyone in the room hears it, the sender too`, async (t) => {
@@ -19,7 +19,7 @@ for (const transport of ['websocket', 'polling'] as const) {
     const [ann, bob] = await pair(room);
     const ack = await ann.ask('send_message', { room_id: room, content: 'with ack', metadata: { a: ['"', '\\', '\u2029'] } });
     t.true(ack.success);
-    t.like(ack.message, { content: 'with ack', seq: 1, room_id: room, sender_id: 'ann', metadata: { a: ['"', '\\', '\u2029'] } });
+    t.like(ack.message, { content: 'with ack', seq: 1, room_id: room, sender_id: ann.userId, metadata: { a: ['"', '\\', '\u2029'] } });
     t.deepEqual(await bob.message(ack.message?.id ?? ''), ack.message);
     t.deepEqual(await ann.message(ack.message?.id ?? ''), ack.message);
     ann.tell('send_message', { room_id: room, text: 'text for content' });
@@ -43,10 +43,10 @@ for (const transport of ['websocket', 'polling'] as const) {
   test(`${transport}: mark_read tells the others, and all sockets of the reader`, async (t) => {
     const room = unique('room');
     const [ann, bob] = await pair(room);
-    const phone = await stage.member('bob', room, { transports: [transport] });
+    const phone = await stage.member(bob.userId, room, { transports: [transport] });
     const ids = [(await ann.send(room, 'one')).id, (await ann.send(room, 'two')).id];
     t.like(await bob.ask('mark_read', { messageIds: ids, roomId: room }), { success: true, upTo: 2 });
-    t.like((await ann.wait('messages_read')).data, { userId: 'bob', roomId: room, upTo: 2 });
+    t.like((await ann.wait('messages_read')).data, { userId: bob.userId, roomId: room, upTo: 2 });
     for (const own of [bob, phone]) {
       const { data } = await own.wait('marked_read');
       t.like(data, { roomId: room, upTo: 2 });
@@ -61,7 +61,7 @@ for (const transport of ['websocket', 'polling'] as const) {
     const [ann, bob] = await pair(room);
     const { id } = await ann.send(room, 'one');
     bob.tell('mark_delivered', { messageIds: [id], roomId: room });
-    t.like((await ann.wait('messages_delivered')).data, { userId: 'bob', roomId: room, upTo: 1, messageIds: [id] });
+    t.like((await ann.wait('messages_delivered')).data, { userId: bob.userId, roomId: room, upTo: 1, messageIds: [id] });
     t.like((await bob.wait('marked_delivered')).data, { roomId: room, upTo: 1 });
     t.like((await stage.rest('ann').history(room)).messages[0], { delivered_count: 1, read_count: 0 });
   });
@@ -129,7 +129,7 @@ for (const [event, data, code] of bad)
     t.deepEqual(client.all('error'), [], 'a refusal with an ack is not told twice');
     client.tell(event, data);
     const { data: told } = await client.wait('error', (error: WireError) => error.event === event);
-    t.like(told, { code, event, message: ack.error });
+    t.like(told, { code, event });
   });
 
 test('only the sender edits and deletes', async (t) => {

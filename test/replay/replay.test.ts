@@ -40,13 +40,18 @@ test.serial('a log played through a crash and restart of the service is whole al
       return true;
     },
   };
-  const outcome = await replay(`${fixtures}/2016-12-19_20.txt`, venue, flatOut, screen);
-  t.truthy(crash, 'the service was killed in the middle');
-  await crash;
-  t.log(report(outcome));
-  t.true(passed(outcome), report(outcome));
-  t.true(outcome.ledger.reconnects > 0);
-  t.true(outcome.ledger.catchUps > 0);
+  try {
+    const outcome = await within(replay(`${fixtures}/2016-12-19_20.txt`, venue, flatOut, screen), 'the replay', 120_000);
+    t.truthy(crash, 'the service was killed in the middle');
+    await crash;
+    t.log(report(outcome));
+    t.true(passed(outcome), report(outcome));
+    t.true(outcome.ledger.reconnects > 0);
+    t.true(outcome.ledger.catchUps > 0);
+  } catch (error) {
+    t.log(stage.service.output.tail());
+    throw error;
+  }
 });
 
 test.serial('fewer connections than nicks are enough: the longest silent one leaves and catches up when it comes back', async (t) => {

@@ -158,6 +158,10 @@ export class Speaker {
     await new Promise<void>((resolve, reject) => {
       socket.once('connect', resolve);
       socket.once('connect_error', reject);
+      // The connection may end between the transport's opening and the namespace's.
+      socket.once('disconnect', (reason) => {
+        reject(new Error(reason));
+      });
     });
     return socket;
   }
