@@ -31,6 +31,8 @@ export interface HostTask {
   readonly limits: ActorLimits;
   readonly connection: ConnectionSettings;
   readonly logLevel: string;
+  /** Whether log lines are for human eyes. */
+  readonly logPretty: boolean;
   /** How often the host shows that its event loop turns. */
   readonly beatMs: number;
 }

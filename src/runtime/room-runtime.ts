@@ -5,7 +5,7 @@ import type { AnnounceCommand, Command } from '../actors/protocol/commands.js';
 import type { ActorLimits } from '../actors/protocol/limits.js';
 import { reject } from '../actors/rejections.js';
 import type { Config } from '../config.js';
-import type { Log } from '../observe/log.js';
+import { wantsPretty, type Log } from '../observe/log.js';
 import type { FrameReply, Outcome } from './frames.js';
 import type { FromHost, ShardPlan, ToHost } from './host-protocol.js';
 import { Lane } from './lane.js';
@@ -159,6 +159,7 @@ export class RoomRuntime implements Rooms, Service {
         shards: plans,
         connection,
         logLevel: config.logLevel,
+        logPretty: wantsPretty(config),
         limits: actorLimits(config),
         settings: {
           partitions: config.partitions,

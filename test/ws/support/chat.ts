@@ -69,6 +69,13 @@ export class FakeChat implements Chat {
     this.burst([...bursts].map(([key, events]) => ({ key, events })));
   }
 
+  /** Answers everyone who waits that the outcome is not known; it may still come. */
+  giveUp(): void {
+    const frame = this.#waiting;
+    this.#waiting = [];
+    for (const { finish } of frame) finish({ ok: false, rejection: reject('UNAVAILABLE') });
+  }
+
   burst(bursts: readonly Burst[]): void {
     this.listener?.onBursts(bursts);
   }
