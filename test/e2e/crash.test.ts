@@ -34,7 +34,10 @@ test.serial('sends go on after all database connections were cut, without a loss
   await traffic.stop();
   await traffic.settle(own.url);
   t.deepEqual(await traffic.judge(own.url), []);
-  t.true(traffic.clients.every((client) => client.socket.connected), 'no socket was lost');
+  t.true(
+    traffic.clients.every((client) => client.socket.connected),
+    'no socket was lost',
+  );
   t.is((await own.rest('', null).get('/ready')).status, 200);
   traffic.close();
 });
@@ -53,7 +56,10 @@ test.serial('a connection cut while a frame waits to commit: its outcome is foun
   for (const ack of acks) t.true(ack.success || ack.retryable === true, JSON.stringify(ack));
   const { messages, total } = await own.rest('ann').history(room);
   t.is(total, acks.filter(({ success }) => success).length);
-  t.deepEqual(messages.map(({ seq }) => seq), Array.from({ length: total }, (_, at) => at + 1));
+  t.deepEqual(
+    messages.map(({ seq }) => seq),
+    Array.from({ length: total }, (_, at) => at + 1),
+  );
   await bob.barrier();
   t.is(bob.all('new_message').length, total);
 });

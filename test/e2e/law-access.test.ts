@@ -84,7 +84,11 @@ test('law 10: every REST route with ids of a closed room answers exactly like on
   const mine = await ownRoom();
   const absentRoom = unique('absent');
   const absentId = '0190c000-0000-7000-8000-000000000000';
-  const calls: readonly (readonly [method: string, path: (room: string, id: string) => string, body?: (room: string, id: string) => unknown])[] = [
+  const calls: readonly (readonly [
+    method: string,
+    path: (room: string, id: string) => string,
+    body?: (room: string, id: string) => unknown,
+  ])[] = [
     ['POST', () => '/messages', (room_id) => ({ room_id, content: 'x' })],
     ['POST', () => '/messages', (_, reply_to) => ({ room_id: mine, content: 'x', reply_to })],
     ['GET', (roomId) => `/messages/room/${roomId}`],
@@ -115,7 +119,10 @@ test('law 10: ids of a closed room among ids of an open one are left out, and ch
   const seen = (await stage.rest('ann').post('/messages', { room_id: mine, content: 'x' })).body.data?.id ?? '';
   const read = await stage.rest('eve').put('/messages/read', { messageIds: [seen, id] });
   t.is(read.status, 200);
-  t.deepEqual(read.body.data?.map((message) => message.id), [seen]);
+  t.deepEqual(
+    read.body.data?.map((message) => message.id),
+    [seen],
+  );
   t.false(read.text.includes(secret));
 });
 
@@ -129,7 +136,10 @@ test('law 10: a socket that may not join hears nothing of the traffic', async (t
   await ann.ask('edit_message', { messageId: sent.id, content: `${secret} 2` });
   await ann.ask('delete_message', { messageId: sent.id });
   await eve.barrier();
-  t.deepEqual(eve.heard.map(({ event }) => event), ['authenticated']);
+  t.deepEqual(
+    eve.heard.map(({ event }) => event),
+    ['authenticated'],
+  );
 });
 
 test('a member may do everything, dm- rooms included', async (t) => {
@@ -142,7 +152,10 @@ test('a member may do everything, dm- rooms included', async (t) => {
   t.is((await stage.rest('bob').get<WireMessage[]>(`/messages/room/${room}`)).body.data?.length, 1);
 });
 
-async function withRooms(t: ExecutionContext, env: Readonly<Record<string, string>>): Promise<{ own: Stage; neighbour: Neighbour; rooms: Map<string, readonly string[]> }> {
+async function withRooms(
+  t: ExecutionContext,
+  env: Readonly<Record<string, string>>,
+): Promise<{ own: Stage; neighbour: Neighbour; rooms: Map<string, readonly string[]> }> {
   const rooms = new Map<string, readonly string[]>();
   const neighbour = await openChatRooms(rooms);
   t.teardown(() => neighbour.close());

@@ -29,7 +29,11 @@ test('while the Authentication Service hangs or fails, messages carry the userna
   t.teardown(() => neighbour.close());
   const own = await ownStage(t, { AUTH_SERVICE_URL: neighbour.url, NEIGHBOUR_TIMEOUT_MS: '200' });
   const ann = await own.client('ann', { username: 'annie' });
-  for (const play of [() => undefined, () => ({ status: 500, body: 'x' }), () => ({ status: 200, body: { success: true, user: { display_name: 7 } } })]) {
+  for (const play of [
+    () => undefined,
+    () => ({ status: 500, body: 'x' }),
+    () => ({ status: 200, body: { success: true, user: { display_name: 7 } } }),
+  ]) {
     neighbour.play = play;
     t.is((await ann.send('r', 'x')).sender_display_name, 'annie');
   }

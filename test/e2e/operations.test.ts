@@ -29,7 +29,14 @@ test('GET /metrics counts acks and refusals in the Prometheus text format', asyn
   t.regex(answer.headers.get('content-type') ?? '', /^text\/plain/);
   t.regex(answer.text, /^dinguscord_messages_\w*acks_total(\{[^}]*\})? [1-9]/m);
   t.regex(answer.text, /^dinguscord_messages_\w*refusals_total\{[^}]*code="VALIDATION"[^}]*\} [1-9]/m);
-  for (const name of ['frame_commands', 'frame_commit_seconds', 'mailbox_depth', 'resident_rooms', 'sockets', 'event_loop_delay'])
+  for (const name of [
+    'frame_commands',
+    'frame_commit_seconds',
+    'mailbox_depth',
+    'resident_rooms',
+    'sockets',
+    'event_loop_delay',
+  ])
     t.true(answer.text.includes(`dinguscord_messages_${name}`), name);
 });
 

@@ -65,7 +65,10 @@ test('authenticate with data of no shape at all is an error, and authenticates n
     const client = await stage.client('eve', { token: null });
     client.tell('authenticate', data);
     await client.wait('error', ({ event }: WireError) => event === 'authenticate');
-    t.like(await client.ask('send_message', { room_id: 'r', content: 'x' }), { success: false, code: 'UNAUTHENTICATED' });
+    t.like(await client.ask('send_message', { room_id: 'r', content: 'x' }), {
+      success: false,
+      code: 'UNAUTHENTICATED',
+    });
     client.close();
   }
 });
@@ -77,8 +80,17 @@ test('an authenticated socket cannot become another user', async (t) => {
 });
 
 const events = [
-  'join_room', 'leave_room', 'send_message', 'typing', 'stop_typing', 'mark_read', 'mark_delivered',
-  'delete_message', 'edit_message', 'get_typing_users', 'get_messages',
+  'join_room',
+  'leave_room',
+  'send_message',
+  'typing',
+  'stop_typing',
+  'mark_read',
+  'mark_delivered',
+  'delete_message',
+  'edit_message',
+  'get_typing_users',
+  'get_messages',
 ];
 test('before authentication every event answers error, and the socket is closed after AUTH_TIMEOUT_MS', async (t) => {
   const own = await ownStage(t, { AUTH_TIMEOUT_MS: '1500' });
@@ -123,7 +135,7 @@ test('a user has at most SOCKETS_PER_USER sockets, and a closed one makes place'
   late.tell('authenticate', { userId, token: tokenFor(userId) });
   t.like((await late.wait('authenticated')).data, { success: false });
   clients[0]?.close();
-  for (let place: ChatClient | null = null; place === null; )
+  for (let place: ChatClient | null = null; place === null;)
     place = await ChatClient.connect(stage.url, userId).catch((error: Error & { data?: { code?: string } }) => {
       if (error.data?.code === 'TOO_MANY_SOCKETS') return null;
       throw error;
