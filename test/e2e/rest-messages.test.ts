@@ -88,7 +88,8 @@ test('following next and prev walks through the whole history once in both direc
       WireMessage[]
     >(`/messages/room/${room}?${query}`);
     back.unshift(...(body.data ?? []).map(({ seq }) => seq));
-    query = body.pagination?.next == null ? null : `limit=3&before=${body.pagination.next}`;
+    const next = body.pagination?.next ?? null;
+    query = next === null ? null : `limit=3&before=${next}`;
   }
   t.deepEqual(back, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
   const forth: number[] = [];
@@ -97,7 +98,8 @@ test('following next and prev walks through the whole history once in both direc
       WireMessage[]
     >(`/messages/room/${room}?${query}`);
     forth.push(...(body.data ?? []).map(({ seq }) => seq));
-    query = body.pagination?.prev == null ? null : `limit=3&after=${body.pagination.prev}`;
+    const prev = body.pagination?.prev ?? null;
+    query = prev === null ? null : `limit=3&after=${prev}`;
   }
   t.deepEqual(forth, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
 });

@@ -159,4 +159,3 @@ export class ChatClient {
     for (const waiter of due) waiter.resolve(heard);
   }
 }
-
