@@ -1,7 +1,7 @@
 /** The message routes of REST on the real process: what they answer, what sockets hear of them, how pages hang together. */
 import test from 'ava';
 import { stageFor, unique } from '../harness/stage.js';
-import type { WireMessage } from '../harness/wire.js';
+import type { Envelope, WireMessage } from '../harness/wire.js';
 
 const stage = stageFor(test);
 const uuidV7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
@@ -84,21 +84,21 @@ test('following next and prev walks through the whole history once in both direc
   for (let at = 1; at <= 10; at += 1) await rest.post('/messages', { room_id: room, content: `m${at}` });
   const back: number[] = [];
   for (let query: string | null = 'limit=3'; query !== null;) {
-    const { body }: { body: { data?: WireMessage[]; pagination?: { next: number | null } } } = await rest.get<
-      WireMessage[]
-    >(`/messages/room/${room}?${query}`);
+    const { body }: { body: Envelope<WireMessage[]> } = await rest.get<WireMessage[]>(
+      `/messages/room/${room}?${query}`,
+    );
     back.unshift(...(body.data ?? []).map(({ seq }) => seq));
-    const next = body.pagination?.next ?? null;
+    const next: number | null = body.pagination?.next ?? null;
     query = next === null ? null : `limit=3&before=${next}`;
   }
   t.deepEqual(back, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
   const forth: number[] = [];
   for (let query: string | null = 'limit=3&after=0'; query !== null;) {
-    const { body }: { body: { data?: WireMessage[]; pagination?: { prev: number | null } } } = await rest.get<
-      WireMessage[]
-    >(`/messages/room/${room}?${query}`);
+    const { body }: { body: Envelope<WireMessage[]> } = await rest.get<WireMessage[]>(
+      `/messages/room/${room}?${query}`,
+    );
     forth.push(...(body.data ?? []).map(({ seq }) => seq));
-    const prev = body.pagination?.prev ?? null;
+    const prev: number | null = body.pagination?.prev ?? null;
     query = prev === null ? null : `limit=3&after=${prev}`;
   }
   t.deepEqual(forth, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
