@@ -75,6 +75,7 @@ export class Shard<State, Reply> {
     const { idleTtlMs } = this.#options.settings;
     await this.#ownership.ensure();
     this.#lastTalk = Date.now();
+    this.#report();
     const sweepMs = Math.min(5_000, Math.max(10, idleTtlMs / 4));
     this.#timers.push(
       setInterval(() => void this.#enqueue(() => this.#sweep()), sweepMs),
