@@ -29,7 +29,8 @@ export interface RunningService {
   stop(): Promise<void>;
 }
 
-const scrapeTimeoutMs = 1_000;
+/** Below the time a scraper waits; a worker that is busier than that is left out of the scrape. */
+const scrapeTimeoutMs = 4_000;
 
 /**
  * @param node names this process in the ownership table and in the logs

@@ -42,6 +42,8 @@ export async function runMemoryRound(
     const settings = {
       ROOM_IDLE_TTL_MS: String(plan.idleTtlMs),
       MAX_RESIDENT_ROOMS: String(plan.rooms * 2 + 1000),
+      // The collections that this case forces are no work of the service: they must not be taken for a stuck worker.
+      WORKER_STUCK_MS: '60000',
       ...service.settings,
     };
     const flags = [...service.flags, '--import', import.meta.resolve('./collect.js')];

@@ -9,8 +9,21 @@ export interface Scraped {
 
 const prefix = 'dinguscord_messages_';
 
+/** A worker that collects a large heap may miss a scrape, and its series are missing then. */
+const attempts = 5;
+
 /** @throws Error when the service does not publish one of the two */
 export async function scrape(port: number): Promise<Scraped> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await scrapeOnce(port);
+    } catch (error) {
+      if (attempt === attempts) throw error;
+    }
+  }
+}
+
+async function scrapeOnce(port: number): Promise<Scraped> {
   const response = await fetch(`http://127.0.0.1:${port}/metrics`);
   const text = await response.text();
   if (response.status !== 200) throw new Error(`/metrics answers ${response.status}`);

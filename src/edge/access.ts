@@ -88,7 +88,7 @@ function membersOnly(url: string, config: AccessOptions['config'], log: Log, now
         const age = now() - known.at;
         if (member && age < fresh) {
           // Asked ahead of time for a room in use, so that its senders never wait for the answer to be renewed.
-          if (age > fresh * 0.75) void answers.ask(key);
+          if (age > fresh * 0.75 && !answers.serves(known)) void answers.ask(key);
           return true;
         }
         if (!member && age < Math.min(fresh, negativeTtlMs)) return false;

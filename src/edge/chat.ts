@@ -3,7 +3,6 @@
  * command, hand it to the rooms. No transport is known here. A send is synchronous up to the mailbox whenever access is
  * known, so that it costs no promise.
  */
-import { uuidv7 } from 'uuidv7';
 import type { Command, JoinCommand, SendCommand } from '../actors/protocol/commands.js';
 import type { RoomKey } from '../actors/protocol/ids.js';
 import type { Rejection } from '../actors/rejections.js';
@@ -18,6 +17,7 @@ import { Departures } from './departures.js';
 import type { Directory } from './directory.js';
 import { describe } from './failures.js';
 import { History } from './history.js';
+import { newId as uuidV7 } from './ids.js';
 import type { InputLimits } from './input/fields.js';
 import { readEdit, readJoin, readRemove, readRoom, readSend, type TargetRequest } from './input/requests.js';
 import type { Chat, Done, Finish, Identity, RateLimiter, Result } from './port.js';
@@ -41,7 +41,7 @@ export interface ChatParts {
 }
 
 export function createChat(parts: ChatParts): Chat {
-  const { config, rooms, reads, access, directory, log, newId = uuidv7 } = parts;
+  const { config, rooms, reads, access, directory, log, newId = uuidV7 } = parts;
   const { sends, requests } = parts.limits;
   const admission = new Admission(access, config.mailboxCapacity, log);
   const readmission = new Readmission(access, admission);

@@ -2,10 +2,9 @@
  * Rates per user by the generic cell rate algorithm: one number per user, the "theoretical arrival time" at which its
  * allowance would be full again. Shared by REST and Socket.IO, so that using both gives nobody double.
  *
- * The numbers live in two generations. When the younger holds `users` of them it becomes the older, and the former older
- * one is dropped: memory is bounded by twice `users` without a sweep, and only those are forgotten (that is, granted a
- * fresh burst) who did not ask while that many others did.
+ * Over twice `users` of them those are forgotten, that is, granted a fresh burst, who did not ask while that many others did.
  */
+import { Generations } from './generations.js';
 import type { RateLimiter } from './port.js';
 
 export interface RateOptions {
@@ -13,7 +12,7 @@ export interface RateOptions {
   readonly rate: number;
   /** Requests at once after a pause. */
   readonly burst: number;
-  /** Users per generation. Defaults to 50,000. */
+  /** Users that are remembered at least; twice as many at most. Defaults to 50,000. */
   readonly users?: number;
   /** Milliseconds, monotonic. */
   readonly now?: () => number;
@@ -23,22 +22,17 @@ export function createRateLimiter(options: RateOptions): RateLimiter {
   const { rate, burst, users = 50_000, now = () => performance.now() } = options;
   const interval = 1000 / rate;
   const tolerance = (burst - 1) * interval;
-  let young = new Map<string, number>();
-  let old = new Map<string, number>();
+  const fullAt = new Generations<number>(users);
 
   return {
     take(userId: string): number {
       const at = now();
-      const full = young.get(userId) ?? old.get(userId);
+      const full = fullAt.get(userId);
       const start = full === undefined || full < at ? at : full;
       const wait = start - tolerance - at;
       // A thousandth of a millisecond absorbs rounding: nobody is refused for the last bit of a sum.
       if (wait > 0.001) return Math.max(1, Math.ceil(wait));
-      if (young.size >= users && !young.has(userId)) {
-        old = young;
-        young = new Map();
-      }
-      young.set(userId, start + interval);
+      fullAt.set(userId, start + interval);
       return 0;
     },
   };

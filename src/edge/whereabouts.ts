@@ -2,16 +2,16 @@
  * Which conversation a message is in, for requests that name only the message. A message never moves, so what was found
  * once holds for ever. Says nothing of access: that is decided by who asks.
  */
-import { LRUCache } from 'lru-cache';
 import type { RoomKey } from '../actors/protocol/ids.js';
 import type { ReadStore } from '../runtime/store/port.js';
+import { Generations } from './generations.js';
 
-/** Remembered messages; over it the least recently used are looked up again. */
-const remembered = 50_000;
+/** Messages remembered at least, twice as many at most; older ones are looked up again. */
+const remembered = 25_000;
 
 export class Whereabouts {
   readonly #locate: ReadStore['locate'];
-  readonly #keys = new LRUCache<string, RoomKey>({ max: remembered });
+  readonly #keys = new Generations<RoomKey>(remembered);
 
   constructor(locate: ReadStore['locate']) {
     this.#locate = locate;

@@ -1,5 +1,5 @@
 /** What the two metric registries share: the prefix of every name, and how a registry travels between threads. */
-import type { Registry} from 'prom-client';
+import type { Registry } from 'prom-client';
 import { AggregatorRegistry, type MetricObjectWithValues, type MetricValue } from 'prom-client';
 
 /** Every metric of this service starts like this. */

@@ -41,6 +41,8 @@ export interface HostTask {
   /** Where recent history is cached; null for nowhere. */
   readonly cache: { readonly redis: RedisSettings; readonly ttlMs: number } | null;
   readonly logLevel: string;
+  /** Whether log lines are for human eyes. */
+  readonly logPretty: boolean;
   /** How often the host shows that its event loop turns. */
   readonly beatMs: number;
 }

@@ -6,7 +6,7 @@ import type { RoomKey } from '../actors/protocol/ids.js';
 import type { ActorLimits } from '../actors/protocol/limits.js';
 import { reject } from '../actors/rejections.js';
 import type { Config } from '../config.js';
-import type { Log } from '../observe/log.js';
+import { wantsPretty, type Log } from '../observe/log.js';
 import type { LocalRooms } from './cluster/port.js';
 import type { Burst, FrameReply, LaneReply } from './frames.js';
 import { configuredRedis } from './cluster/transport/redis-client.js';
@@ -216,6 +216,7 @@ export class RoomRuntime implements LocalRooms {
       connection,
       cache: cacheOf(config),
       logLevel: config.logLevel,
+      logPretty: wantsPretty(config),
       limits: actorLimits(config),
       settings: {
         partitions: config.partitions,

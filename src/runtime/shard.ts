@@ -103,6 +103,7 @@ export class Shard<State, Reply> {
     if (this.#stopped) return;
     this.#lastTalk = Date.now();
     this.#settleOwnership();
+    this.#report();
     const sweepMs = Math.min(5_000, Math.max(10, idleTtlMs / 4));
     this.#timers.push(
       setInterval(() => void this.#enqueue(() => this.#sweep()), sweepMs),

@@ -15,7 +15,7 @@ import { createWriter } from './store/postgres/writer.js';
 /** @returns when the host was told to stop and all of its shards have freed their partitions */
 export default async function host(task: HostTask): Promise<void> {
   const { port, limits, settings } = task;
-  const log = createLog(task.logLevel, `worker-${task.worker}`);
+  const log = createLog(task.logLevel, `worker-${task.worker}`, task.logPretty);
   const metrics = createWorkerMetrics(task.worker);
   const behaviour = roomBehaviour(limits);
   const post = (message: FromHost): void => port.postMessage(message);
@@ -73,6 +73,7 @@ export default async function host(task: HostTask): Promise<void> {
   await started.catch(() => undefined);
   await cache?.stop();
   clearInterval(beat);
+  metrics.close();
   port.close();
 }
 

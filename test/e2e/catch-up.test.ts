@@ -13,7 +13,10 @@ test('since the head brings nothing, since an earlier version the messages after
   t.deepEqual((await bob.join(room, 10)).messages, []);
   for (const since of [9, 7, 5, 1, 0]) {
     const joined = await bob.join(room, since);
-    t.deepEqual(joined.messages.map(({ seq }) => seq), Array.from({ length: 10 - since }, (_, at) => since + 1 + at));
+    t.deepEqual(
+      joined.messages.map(({ seq }) => seq),
+      Array.from({ length: 10 - since }, (_, at) => since + 1 + at),
+    );
     t.like(joined, { seq: 10, version: 10 });
   }
   await bob.barrier();
@@ -34,7 +37,11 @@ test('edits and deletions of old messages come, too, each message once as it is 
   t.like(joined, { seq: 9, version: 12 });
   t.deepEqual(
     joined.messages.map(({ seq, version, content }) => [seq, version, content]),
-    [[1, 10, 'edited twice'], [2, 11, ''], [9, 12, 'm9']],
+    [
+      [1, 10, 'edited twice'],
+      [2, 11, ''],
+      [9, 12, 'm9'],
+    ],
   );
   t.truthy(joined.messages[1]?.deleted_at);
 });
@@ -45,11 +52,18 @@ test('too many changes, or a version that the room never had, answer resync_requ
   for (let at = 1; at <= 30; at += 1) await ann.send(room, `m${at}`);
   const bob = await stage.client('bob');
   const joined = await bob.join(room, 2);
-  t.deepEqual(joined.messages.map(({ seq }) => seq), [28, 29, 30]);
+  t.deepEqual(
+    joined.messages.map(({ seq }) => seq),
+    [28, 29, 30],
+  );
   t.deepEqual((await bob.wait('resync_required')).data, { roomId: room, version: 30, reason: 'too_many_changes' });
   const from = bob.heard.length;
   await bob.join(room, 31);
-  t.like((await bob.wait('resync_required', () => true, from)).data, { roomId: room, version: 30, reason: 'unknown_version' });
+  t.like((await bob.wait('resync_required', () => true, from)).data, {
+    roomId: room,
+    version: 30,
+    reason: 'unknown_version',
+  });
 });
 
 test('after the catch-up the stream goes on without a hole, in the middle of traffic too', async (t) => {
@@ -65,7 +79,11 @@ test('after the catch-up the stream goes on without a hole, in the middle of tra
     const version = lastVersion(bob.heard);
     const joined = await bob.join(room, version);
     const versions = joined.messages.map((message) => message.version);
-    if (joined.version - version <= 20) t.deepEqual(versions, Array.from({ length: joined.version - version }, (_, at) => version + 1 + at));
+    if (joined.version - version <= 20)
+      t.deepEqual(
+        versions,
+        Array.from({ length: joined.version - version }, (_, at) => version + 1 + at),
+      );
   }
   await Promise.all(sends);
   await bob.barrier();
@@ -76,6 +94,7 @@ test('after the catch-up the stream goes on without a hole, in the middle of tra
 function lastVersion(heard: readonly { event: string; data: unknown }[]): number {
   let version = 0;
   for (const { event, data } of heard)
-    if (event === 'new_message' || event === 'room_joined') version = Math.max(version, (data as { version: number }).version);
+    if (event === 'new_message' || event === 'room_joined')
+      version = Math.max(version, (data as { version: number }).version);
   return version;
 }

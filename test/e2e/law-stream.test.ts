@@ -7,38 +7,48 @@ import type { Ack, RoomJoined, WireMessage } from '../harness/wire.js';
 const oneShard = { WORKER_THREADS: '1', SHARDS_PER_WORKER: '1', ROOM_RECENT_MESSAGES: '4' };
 const stage = stageFor(test, oneShard);
 
-test.serial('law 4: a join between sends of one frame gets exactly the later ones, for every place in the frame', async (t) => {
-  const room = unique('room');
-  const ann = await stage.client('ann');
-  const joiners = await Promise.all(Array.from({ length: 6 }, (_, at) => stage.client(`joiner${at}`)));
-  const inspector = await stage.inspector();
-  const release = await inspector.holdWrites();
-  const first = ann.ask('send_message', { room_id: unique('filler'), content: 'holds the frame' });
-  await inspector.blocked();
-  // Sends and joins now wait in the mailbox in this order: all of them make up the next frame.
-  const sends: Promise<Ack>[] = [];
-  for (const joiner of joiners) {
-    sends.push(ann.ask('send_message', { room_id: room, content: 'before' }));
+test.serial(
+  'law 4: a join between sends of one frame gets exactly the later ones, for every place in the frame',
+  async (t) => {
+    const room = unique('room');
+    const ann = await stage.client('ann');
+    const joiners = await Promise.all(Array.from({ length: 6 }, (_, at) => stage.client(`joiner${at}`)));
+    const inspector = await stage.inspector();
+    const release = await inspector.holdWrites();
+    const first = ann.ask('send_message', { room_id: unique('filler'), content: 'holds the frame' });
+    await inspector.blocked();
+    // Sends and joins now wait in the mailbox in this order: all of them make up the next frame.
+    const sends: Promise<Ack>[] = [];
+    for (const joiner of joiners) {
+      sends.push(ann.ask('send_message', { room_id: room, content: 'before' }));
+      await ann.barrier();
+      joiner.tell('join_room', { roomId: room });
+      await joiner.barrier();
+    }
+    sends.push(ann.ask('send_message', { room_id: room, content: 'last' }));
     await ann.barrier();
-    joiner.tell('join_room', { roomId: room });
-    await joiner.barrier();
-  }
-  sends.push(ann.ask('send_message', { room_id: room, content: 'last' }));
-  await ann.barrier();
-  await release();
-  await Promise.all([first, ...sends]);
-  const last = (await ann.ask('send_message', { room_id: room, content: 'a frame later' })).message;
-  for (const [at, joiner] of joiners.entries()) {
-    await joiner.message(last?.id ?? '');
-    const joined = joiner.all('room_joined')[0] as RoomJoined;
-    t.is(joined.seq, at + 1, 'the snapshot ends where the join stood');
-    t.is(joined.messages.at(-1)?.seq, at + 1);
-    const seqs = (joiner.all('new_message') as WireMessage[]).map(({ seq }) => seq);
-    t.deepEqual(seqs, Array.from({ length: 8 - (at + 1) }, (_, next) => at + 2 + next));
-    t.is(joiner.heard.findIndex(({ event }) => event === 'room_joined') < joiner.heard.findIndex(({ event }) => event === 'new_message'), true);
-    t.deepEqual(checkStream(joiner.heard), []);
-  }
-});
+    await release();
+    await Promise.all([first, ...sends]);
+    const last = (await ann.ask('send_message', { room_id: room, content: 'a frame later' })).message;
+    for (const [at, joiner] of joiners.entries()) {
+      await joiner.message(last?.id ?? '');
+      const joined = joiner.all('room_joined')[0] as RoomJoined;
+      t.is(joined.seq, at + 1, 'the snapshot ends where the join stood');
+      t.is(joined.messages.at(-1)?.seq, at + 1);
+      const seqs = (joiner.all('new_message') as WireMessage[]).map(({ seq }) => seq);
+      t.deepEqual(
+        seqs,
+        Array.from({ length: 8 - (at + 1) }, (_, next) => at + 2 + next),
+      );
+      t.is(
+        joiner.heard.findIndex(({ event }) => event === 'room_joined') <
+          joiner.heard.findIndex(({ event }) => event === 'new_message'),
+        true,
+      );
+      t.deepEqual(checkStream(joiner.heard), []);
+    }
+  },
+);
 
 test.serial('law 4: sockets that join, leave and come back under load never see a hole or a double', async (t) => {
   const room = unique('room');
@@ -97,13 +107,19 @@ test.serial('law 5: a client that missed any mixture of changes is brought fully
     for (const message of joined.messages) known.set(message.seq, message);
     version = joined.version;
     const { messages: truth } = await stage.rest('late').history(room);
-    t.deepEqual([...known.values()].map(({ id, content, version: at }) => [id, content, at]), truth.map(({ id, content, version: at }) => [id, content, at]));
+    t.deepEqual(
+      [...known.values()].map(({ id, content, version: at }) => [id, content, at]),
+      truth.map(({ id, content, version: at }) => [id, content, at]),
+    );
   }
   // All at once, from the version that the client had at first.
   const fresh = new Map(messages.map((message) => [message.seq, message]));
   for (const message of (await late.join(room, 12)).messages) fresh.set(message.seq, message);
   const { messages: truth } = await stage.rest('late').history(room);
-  t.deepEqual([...fresh.values()].map(({ id, content, version: at }) => [id, content, at]), truth.map(({ id, content, version: at }) => [id, content, at]));
+  t.deepEqual(
+    [...fresh.values()].map(({ id, content, version: at }) => [id, content, at]),
+    truth.map(({ id, content, version: at }) => [id, content, at]),
+  );
   await bob.barrier();
   t.deepEqual(checkStream(bob.heard), []);
 });
@@ -122,7 +138,8 @@ test.serial('law 8: watermarks only grow, never pass the head, and survive a res
     );
     return row;
   };
-  const unread = async () => (await own.rest('bob').get<{ count: number }>(`/messages/unread/${room}`)).body.data?.count;
+  const unread = async () =>
+    (await own.rest('bob').get<{ count: number }>(`/messages/unread/${room}`)).body.data?.count;
 
   await bob.ask('mark_read', { roomId: room, messageIds: [ids[5]] });
   t.deepEqual(await mark(), { delivered: 6, read: 6 });
@@ -151,8 +168,14 @@ test.serial('law 8: a mark that another writer stored meanwhile is not lowered',
   for (let at = 0; at < 6; at += 1) ids.push((await ann.send(room, `m${at}`)).id);
   await bob.ask('mark_read', { roomId: room, messageIds: [ids[0]] });
   const inspector = await own.inspector();
-  await inspector.rows('UPDATE receipts SET delivered_seq = 6, read_seq = 6 WHERE room_key = $1 AND user_id = $2', [room, 'bob']);
+  await inspector.rows('UPDATE receipts SET delivered_seq = 6, read_seq = 6 WHERE room_key = $1 AND user_id = $2', [
+    room,
+    'bob',
+  ]);
   t.true((await bob.ask('mark_read', { roomId: room, messageIds: [ids[2]] })).success);
-  const rows = await inspector.rows('SELECT delivered_seq::int AS delivered, read_seq::int AS read FROM receipts WHERE room_key = $1 AND user_id = $2', [room, 'bob']);
+  const rows = await inspector.rows(
+    'SELECT delivered_seq::int AS delivered, read_seq::int AS read FROM receipts WHERE room_key = $1 AND user_id = $2',
+    [room, 'bob'],
+  );
   t.deepEqual(rows, [{ delivered: 6, read: 6 }]);
 });

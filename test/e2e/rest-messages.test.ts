@@ -1,7 +1,7 @@
 /** The message routes of REST on the real process: what they answer, what sockets hear of them, how pages hang together. */
 import test from 'ava';
 import { stageFor, unique } from '../harness/stage.js';
-import type { WireMessage } from '../harness/wire.js';
+import type { Envelope, WireMessage } from '../harness/wire.js';
 
 const stage = stageFor(test);
 const uuidV7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
@@ -83,21 +83,23 @@ test('following next and prev walks through the whole history once in both direc
   const rest = stage.rest('ann');
   for (let at = 1; at <= 10; at += 1) await rest.post('/messages', { room_id: room, content: `m${at}` });
   const back: number[] = [];
-  for (let query: string | null = 'limit=3'; query !== null; ) {
-    const { body }: { body: { data?: WireMessage[]; pagination?: { next: number | null } } } = await rest.get<WireMessage[]>(
+  for (let query: string | null = 'limit=3'; query !== null;) {
+    const { body }: { body: Envelope<WireMessage[]> } = await rest.get<WireMessage[]>(
       `/messages/room/${room}?${query}`,
     );
     back.unshift(...(body.data ?? []).map(({ seq }) => seq));
-    query = body.pagination?.next == null ? null : `limit=3&before=${body.pagination.next}`;
+    const next: number | null = body.pagination?.next ?? null;
+    query = next === null ? null : `limit=3&before=${next}`;
   }
   t.deepEqual(back, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
   const forth: number[] = [];
-  for (let query: string | null = 'limit=3&after=0'; query !== null; ) {
-    const { body }: { body: { data?: WireMessage[]; pagination?: { prev: number | null } } } = await rest.get<WireMessage[]>(
+  for (let query: string | null = 'limit=3&after=0'; query !== null;) {
+    const { body }: { body: Envelope<WireMessage[]> } = await rest.get<WireMessage[]>(
       `/messages/room/${room}?${query}`,
     );
     forth.push(...(body.data ?? []).map(({ seq }) => seq));
-    query = body.pagination?.prev == null ? null : `limit=3&after=${body.pagination.prev}`;
+    const prev: number | null = body.pagination?.prev ?? null;
+    query = prev === null ? null : `limit=3&after=${prev}`;
   }
   t.deepEqual(forth, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
 });
@@ -105,7 +107,18 @@ test('following next and prev walks through the whole history once in both direc
 test('a page holds at most 200 messages; wrong paging is refused', async (t) => {
   const room = unique('room');
   const rest = stage.rest('ann');
-  for (const query of ['limit=0', 'limit=x', 'limit=-1', 'limit=201', 'limit=1.5', 'offset=-1', 'before=x', 'around=', 'before=3&after=1', 'offset=1&before=3']) {
+  for (const query of [
+    'limit=0',
+    'limit=x',
+    'limit=-1',
+    'limit=201',
+    'limit=1.5',
+    'offset=-1',
+    'before=x',
+    'around=',
+    'before=3&after=1',
+    'offset=1&before=3',
+  ]) {
     const answer = await rest.get(`/messages/room/${room}?${query}`);
     t.is(answer.status, 400, query);
     t.is(answer.body.code, 'VALIDATION', query);
@@ -127,7 +140,10 @@ test('room ids with characters of paths and queries are one id', async (t) => {
   const { messages, total } = await rest.history(room);
   t.is(total, 1);
   t.is(messages[0]?.room_id, room);
-  t.is((await stage.rest('bob').get<{ count: number }>(`/messages/unread/${encodeURIComponent(room)}`)).body.data?.count, 1);
+  t.is(
+    (await stage.rest('bob').get<{ count: number }>(`/messages/unread/${encodeURIComponent(room)}`)).body.data?.count,
+    1,
+  );
 });
 
 test('PATCH /messages/:messageId edits for the sender alone and raises the version, not the seq', async (t) => {

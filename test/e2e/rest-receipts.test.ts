@@ -24,7 +24,10 @@ test('PUT /messages/read answers the messages newly covered and resets unread up
   t.is(await unread('ann', room), 0, 'the own messages are not unread');
   const read = await stage.rest('bob').put('/messages/read', { messageIds: [ids[2]], roomId: room });
   t.is(read.status, 200);
-  t.deepEqual(read.body.data?.map(({ seq }) => seq), [1, 2, 3]);
+  t.deepEqual(
+    read.body.data?.map(({ seq }) => seq),
+    [1, 2, 3],
+  );
   t.true(read.body.data?.every((message) => message.is_read && message.read_count === 1 && message.is_delivered));
   t.is(await unread('bob', room), 2);
   const again = await stage.rest('bob').put('/messages/read', { messageIds: [ids[0]] });
@@ -41,7 +44,10 @@ test('PUT /messages/delivered counts each other user once and leaves unread as i
     t.is(answer.status, 200);
   }
   const { messages } = await stage.rest('ann').history(room);
-  t.deepEqual(messages.map((message) => message.delivered_count), [2, 2]);
+  t.deepEqual(
+    messages.map((message) => message.delivered_count),
+    [2, 2],
+  );
   t.true(messages.every((message) => message.is_delivered && !message.is_read));
   t.is(await unread('bob', room), 2);
 });
@@ -73,9 +79,16 @@ test('with roomId only ids of that room count; ids of none are as if absent', as
   const [first] = await filled(one, 1);
   const [second] = await filled(two, 1);
   const read = await stage.rest('bob').put('/messages/read', { messageIds: [first, second], roomId: one });
-  t.deepEqual(read.body.data?.map(({ id }) => id), [first]);
+  t.deepEqual(
+    read.body.data?.map(({ id }) => id),
+    [first],
+  );
   t.is(await unread('bob', two), 1);
-  for (const body of [{ messageIds: [second], roomId: one }, { messageIds: ['0190c000-0000-7000-8000-000000000000'] }, { messageIds: ['none'] }]) {
+  for (const body of [
+    { messageIds: [second], roomId: one },
+    { messageIds: ['0190c000-0000-7000-8000-000000000000'] },
+    { messageIds: ['none'] },
+  ]) {
     const answer = await stage.rest('bob').put('/messages/read', body);
     t.is(answer.status, 404, JSON.stringify(body));
     t.is(answer.body.code, 'NOT_FOUND');
@@ -83,7 +96,14 @@ test('with roomId only ids of that room count; ids of none are as if absent', as
 });
 
 test('receipts without ids, with too many, or with ids of a wrong type are refused', async (t) => {
-  const bodies = [{}, { messageIds: [] }, { messageIds: 'x' }, { messageIds: [1] }, { messageIds: Array.from({ length: 1001 }, () => 'x') }, { messageIds: null }];
+  const bodies = [
+    {},
+    { messageIds: [] },
+    { messageIds: 'x' },
+    { messageIds: [1] },
+    { messageIds: Array.from({ length: 1001 }, () => 'x') },
+    { messageIds: null },
+  ];
   for (const route of ['read', 'delivered'])
     for (const body of bodies) {
       const answer = await stage.rest('bob').put(`/messages/${route}`, body);

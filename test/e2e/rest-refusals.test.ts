@@ -76,11 +76,18 @@ test('a wrong scheme of authorization is no token', async (t) => {
 });
 
 test('sub and userId are accepted for id, as numbers too', async (t) => {
-  for (const extra of [{ id: undefined, sub: 'sue' }, { id: undefined, userId: 'sue' }]) {
-    const answer = await stage.rest('', tokenFor('x', { claims: extra })).post('/messages', { room_id: unique('r'), content: 'x' });
+  for (const extra of [
+    { id: undefined, sub: 'sue' },
+    { id: undefined, userId: 'sue' },
+  ]) {
+    const answer = await stage
+      .rest('', tokenFor('x', { claims: extra }))
+      .post('/messages', { room_id: unique('r'), content: 'x' });
     t.is(answer.body.data?.sender_id, 'sue');
   }
-  const answer = await stage.rest('', tokenFor('x', { claims: { id: 42 } })).post('/messages', { room_id: unique('r'), content: 'x' });
+  const answer = await stage
+    .rest('', tokenFor('x', { claims: { id: 42 } }))
+    .post('/messages', { room_id: unique('r'), content: 'x' });
   t.is(answer.body.data?.sender_id, '42');
 });
 
@@ -151,7 +158,13 @@ test('malformed JSON is 400, a body too large 413, an unknown path 404, a wrong 
   const large = await rest.post('/messages', { room_id: 'r', content: 'x', more: 'y'.repeat(70_000) });
   t.is(large.status, 413);
   t.is(large.body.code, 'TOO_LARGE');
-  for (const [method, path] of [['GET', '/nothing'], ['GET', '/messages/nothing/here/at/all'], ['POST', '/health'], ['PUT', '/messages'], ['DELETE', '/messages/room/r']] as const) {
+  for (const [method, path] of [
+    ['GET', '/nothing'],
+    ['GET', '/messages/nothing/here/at/all'],
+    ['POST', '/health'],
+    ['PUT', '/messages'],
+    ['DELETE', '/messages/room/r'],
+  ] as const) {
     const answer = await rest.call(method, path);
     t.true(answer.status === 404 || answer.status === 405, `${method} ${path}: ${answer.status}`);
     t.false(answer.body.success, `${method} ${path}`);
@@ -168,7 +181,11 @@ test('answers carry security headers, a request id, and nothing of the framework
   t.truthy(answer.headers.get('access-control-allow-origin'));
   const preflight = await fetch(`${stage.url}/messages`, {
     method: 'OPTIONS',
-    headers: { origin: 'https://chat.example', 'access-control-request-method': 'POST', 'access-control-request-headers': 'authorization,content-type' },
+    headers: {
+      origin: 'https://chat.example',
+      'access-control-request-method': 'POST',
+      'access-control-request-headers': 'authorization,content-type',
+    },
   });
   t.true(preflight.ok);
   t.regex(preflight.headers.get('access-control-allow-headers') ?? '', /authorization/i);

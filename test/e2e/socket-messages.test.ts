@@ -10,16 +10,26 @@ const absent = '0190c000-0000-7000-8000-000000000000';
 
 for (const transport of ['websocket', 'polling'] as const) {
   const pair = async (room: string): Promise<[ChatClient, ChatClient]> => [
-    await stage.member('ann', room, { transports: [transport] }),
-    await stage.member('bob', room, { transports: [transport] }),
+    await stage.member(unique('ann'), room, { transports: [transport] }),
+    await stage.member(unique('bob'), room, { transports: [transport] }),
   ];
 
   test(`${transport}: send_message acks the message and everyone in the room hears it, the sender too`, async (t) => {
     const room = unique('room');
     const [ann, bob] = await pair(room);
-    const ack = await ann.ask('send_message', { room_id: room, content: 'with ack', metadata: { a: ['"', '\\', '\u2029'] } });
+    const ack = await ann.ask('send_message', {
+      room_id: room,
+      content: 'with ack',
+      metadata: { a: ['"', '\\', '\u2029'] },
+    });
     t.true(ack.success);
-    t.like(ack.message, { content: 'with ack', seq: 1, room_id: room, sender_id: 'ann', metadata: { a: ['"', '\\', '\u2029'] } });
+    t.like(ack.message, {
+      content: 'with ack',
+      seq: 1,
+      room_id: room,
+      sender_id: ann.userId,
+      metadata: { a: ['"', '\\', '\u2029'] },
+    });
     t.deepEqual(await bob.message(ack.message?.id ?? ''), ack.message);
     t.deepEqual(await ann.message(ack.message?.id ?? ''), ack.message);
     ann.tell('send_message', { room_id: room, text: 'text for content' });
@@ -43,10 +53,10 @@ for (const transport of ['websocket', 'polling'] as const) {
   test(`${transport}: mark_read tells the others, and all sockets of the reader`, async (t) => {
     const room = unique('room');
     const [ann, bob] = await pair(room);
-    const phone = await stage.member('bob', room, { transports: [transport] });
+    const phone = await stage.member(bob.userId, room, { transports: [transport] });
     const ids = [(await ann.send(room, 'one')).id, (await ann.send(room, 'two')).id];
     t.like(await bob.ask('mark_read', { messageIds: ids, roomId: room }), { success: true, upTo: 2 });
-    t.like((await ann.wait('messages_read')).data, { userId: 'bob', roomId: room, upTo: 2 });
+    t.like((await ann.wait('messages_read')).data, { userId: bob.userId, roomId: room, upTo: 2 });
     for (const own of [bob, phone]) {
       const { data } = await own.wait('marked_read');
       t.like(data, { roomId: room, upTo: 2 });
@@ -61,7 +71,12 @@ for (const transport of ['websocket', 'polling'] as const) {
     const [ann, bob] = await pair(room);
     const { id } = await ann.send(room, 'one');
     bob.tell('mark_delivered', { messageIds: [id], roomId: room });
-    t.like((await ann.wait('messages_delivered')).data, { userId: 'bob', roomId: room, upTo: 1, messageIds: [id] });
+    t.like((await ann.wait('messages_delivered')).data, {
+      userId: bob.userId,
+      roomId: room,
+      upTo: 1,
+      messageIds: [id],
+    });
     t.like((await bob.wait('marked_delivered')).data, { roomId: room, upTo: 1 });
     t.like((await stage.rest('ann').history(room)).messages[0], { delivered_count: 1, read_count: 0 });
   });
@@ -72,7 +87,10 @@ for (const transport of ['websocket', 'polling'] as const) {
     for (let at = 1; at <= 5; at += 1) await ann.send(room, `m${at}`);
     const page = await bob.ask('get_messages', { roomId: room, limit: 2, before: 4 });
     t.like(page, { success: true });
-    t.deepEqual(page.data?.map(({ seq }) => seq), [2, 3]);
+    t.deepEqual(
+      page.data?.map(({ seq }) => seq),
+      [2, 3],
+    );
     t.is(page.pagination?.total, 5);
     const rest = await stage.rest('bob').get<WireMessage[]>(`/messages/room/${room}?limit=2&before=4`);
     t.deepEqual(page.data, rest.body.data);
@@ -81,8 +99,12 @@ for (const transport of ['websocket', 'polling'] as const) {
 
   test(`${transport}: a burst from many sockets arrives whole and in one order everywhere`, async (t) => {
     const room = unique('room');
-    const clients = await Promise.all(Array.from({ length: 6 }, (_, at) => stage.member(`u${at}`, room, { transports: [transport] })));
-    await Promise.all(clients.flatMap((client) => Array.from({ length: 20 }, (_, at) => client.send(room, `${client.userId} ${at}`))));
+    const clients = await Promise.all(
+      Array.from({ length: 6 }, (_, at) => stage.member(`u${at}`, room, { transports: [transport] })),
+    );
+    await Promise.all(
+      clients.flatMap((client) => Array.from({ length: 20 }, (_, at) => client.send(room, `${client.userId} ${at}`))),
+    );
     const orders = await Promise.all(
       clients.map(async (client) => {
         await client.wait('new_message', (message: WireMessage) => message.seq === 120);
@@ -93,7 +115,10 @@ for (const transport of ['websocket', 'polling'] as const) {
     for (const order of orders) t.deepEqual(order.slice(-100), orders[0]?.slice(-100));
     // Each sender's own lines keep their order.
     const mine = (clients[0]?.all('new_message') as WireMessage[]).filter((message) => message.sender_id === 'u3');
-    t.deepEqual(mine.map(({ content }) => content), Array.from({ length: 20 }, (_, at) => `u3 ${at}`));
+    t.deepEqual(
+      mine.map(({ content }) => content),
+      Array.from({ length: 20 }, (_, at) => `u3 ${at}`),
+    );
   });
 }
 
@@ -129,7 +154,7 @@ for (const [event, data, code] of bad)
     t.deepEqual(client.all('error'), [], 'a refusal with an ack is not told twice');
     client.tell(event, data);
     const { data: told } = await client.wait('error', (error: WireError) => error.event === event);
-    t.like(told, { code, event, message: ack.error });
+    t.like(told, { code, event });
   });
 
 test('only the sender edits and deletes', async (t) => {
@@ -155,7 +180,9 @@ test('REST and sockets write the same stream', async (t) => {
   const room = unique('room');
   const bob = await stage.member('bob', room);
   await Promise.all([
-    ...Array.from({ length: 10 }, (_, at) => stage.rest('ann').post('/messages', { room_id: room, content: `rest ${at}` })),
+    ...Array.from({ length: 10 }, (_, at) =>
+      stage.rest('ann').post('/messages', { room_id: room, content: `rest ${at}` }),
+    ),
     ...Array.from({ length: 10 }, (_, at) => bob.send(room, `socket ${at}`)),
   ]);
   await bob.wait('new_message', (message: WireMessage) => message.seq === 20);

@@ -13,7 +13,10 @@ test('join_room answers room_joined with the recent messages, oldest first, the 
   t.true(ack.success);
   const { data } = await client.wait('room_joined');
   t.like(data, { roomId: room, success: true, seq: 7, version: 7, unread: 7 });
-  t.deepEqual((data as { messages: { seq: number }[] }).messages.map(({ seq }) => seq), [3, 4, 5, 6, 7]);
+  t.deepEqual(
+    (data as { messages: { seq: number }[] }).messages.map(({ seq }) => seq),
+    [3, 4, 5, 6, 7],
+  );
   t.is((await writer.join(room)).unread, 0);
 });
 

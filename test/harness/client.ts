@@ -68,6 +68,10 @@ export class ChatClient {
     const connected = new Promise<void>((resolve, reject) => {
       client.socket.once('connect', resolve);
       client.socket.once('connect_error', reject);
+      // The connection may end between the transport's opening and the namespace's.
+      client.socket.once('disconnect', (reason) => {
+        reject(new Error(reason));
+      });
     });
     client.socket.connect();
     try {
@@ -79,8 +83,13 @@ export class ChatClient {
     return client;
   }
 
-  /** Sends an event and gives its ack. */
+  /**
+   * Sends an event and gives its ack.
+   * @throws Error when the connection is gone or ends before the ack came
+   */
   async ask(event: string, ...data: readonly unknown[]): Promise<Ack> {
+    // socket.io-client would keep the event for a reconnection that never comes.
+    if (!this.socket.connected) throw new Error('not connected');
     const ack: unknown = await this.socket.timeout(generousMs).emitWithAck(event, ...data);
     return ack as Ack;
   }
@@ -150,4 +159,3 @@ export class ChatClient {
     for (const waiter of due) waiter.resolve(heard);
   }
 }
-

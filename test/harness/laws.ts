@@ -98,16 +98,29 @@ function checkSnapshot(room: string, joined: RoomJoined): Violation[] {
   const violations: Violation[] = [];
   let last = 0;
   for (const { seq, version } of joined.messages) {
-    if (seq <= last) violations.push({ room, fault: seq === last ? 'doubled' : 'disorder', detail: `snapshot seq ${seq} after ${last}` });
+    if (seq <= last)
+      violations.push({
+        room,
+        fault: seq === last ? 'doubled' : 'disorder',
+        detail: `snapshot seq ${seq} after ${last}`,
+      });
     if (seq > joined.seq || version > joined.version)
-      violations.push({ room, fault: 'disorder', detail: `snapshot holds seq ${seq}, version ${version} beyond its head` });
+      violations.push({
+        room,
+        fault: 'disorder',
+        detail: `snapshot holds seq ${seq}, version ${version} beyond its head`,
+      });
     last = seq;
   }
   return violations;
 }
 
 /** Judges a stored history (law 2): exactly 1..n, every id once, n the total. */
-export function checkHistory(room: string, messages: readonly WireMessage[], total: number = messages.length): Violation[] {
+export function checkHistory(
+  room: string,
+  messages: readonly WireMessage[],
+  total: number = messages.length,
+): Violation[] {
   const violations: Violation[] = [];
   let last = 0;
   const ids = new Set<string>();
@@ -119,7 +132,11 @@ export function checkHistory(room: string, messages: readonly WireMessage[], tot
     last = Math.max(last, seq);
   }
   if (total !== messages.length)
-    violations.push({ room, fault: total > messages.length ? 'lost' : 'doubled', detail: `total ${total}, paged ${messages.length}` });
+    violations.push({
+      room,
+      fault: total > messages.length ? 'lost' : 'doubled',
+      detail: `total ${total}, paged ${messages.length}`,
+    });
   return violations;
 }
 
@@ -131,14 +148,21 @@ export interface Promised {
 }
 
 /** Judges the store against promises (law 1): everything acked is there, at its place, unchanged. */
-export function checkPromises(room: string, promised: readonly Promised[], messages: readonly WireMessage[]): Violation[] {
+export function checkPromises(
+  room: string,
+  promised: readonly Promised[],
+  messages: readonly WireMessage[],
+): Violation[] {
   const stored = new Map(messages.map((message) => [message.id, message]));
   const violations: Violation[] = [];
   for (const { id, seq, content } of promised) {
     const message = stored.get(id);
-    if (message === undefined) violations.push({ room, fault: 'lost', detail: `acked ${id} (seq ${seq}) is not stored` });
-    else if (message.seq !== seq) violations.push({ room, fault: 'disorder', detail: `${id} moved from ${seq} to ${message.seq}` });
-    else if (message.content !== content) violations.push({ room, fault: 'changed', detail: `${id} has another content` });
+    if (message === undefined)
+      violations.push({ room, fault: 'lost', detail: `acked ${id} (seq ${seq}) is not stored` });
+    else if (message.seq !== seq)
+      violations.push({ room, fault: 'disorder', detail: `${id} moved from ${seq} to ${message.seq}` });
+    else if (message.content !== content)
+      violations.push({ room, fault: 'changed', detail: `${id} has another content` });
   }
   return violations;
 }

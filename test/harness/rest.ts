@@ -18,6 +18,16 @@ export async function answerOf<T>(response: Response): Promise<Answer<T>> {
   return { status: response.status, headers: response.headers, text, body };
 }
 
+/** fetch, with the reason in the message when there is no answer at all. */
+async function reach(url: string, init: RequestInit): Promise<Response> {
+  try {
+    return await fetch(url, init);
+  } catch (error) {
+    const { message, cause } = error as Error;
+    throw new Error(`${init.method ?? 'GET'} ${url.slice(0, 100)}: ${message}: ${String(cause)}`, { cause: error });
+  }
+}
+
 export class RestClient {
   readonly #url: string;
   readonly #token: string | null;
@@ -29,7 +39,7 @@ export class RestClient {
   }
 
   async call<T = unknown>(method: string, path: string, body?: unknown): Promise<Answer<T>> {
-    const response = await fetch(this.#url + path, {
+    const response = await reach(this.#url + path, {
       method,
       headers: {
         ...(this.#token === null ? {} : { authorization: `Bearer ${this.#token}` }),
@@ -66,7 +76,7 @@ export class RestClient {
    */
   async history(roomId: string, limit = 200): Promise<{ messages: WireMessage[]; total: number }> {
     const messages: WireMessage[] = [];
-    for (let after = 0; ; ) {
+    for (let after = 0; ;) {
       const path = `/messages/room/${encodeURIComponent(roomId)}?limit=${limit}&after=${after}`;
       const page = await this.get<WireMessage[]>(path);
       if (page.status !== 200) throw new Error(`history refused: ${page.status} ${page.text.slice(0, 200)}`);

@@ -74,7 +74,7 @@ export class Stage {
 /** Sets a stage before a file's tests and strikes it after them. */
 export function stageFor(test: TestFn, env: Env = {}, nodeArguments: readonly string[] = []): Stage {
   const stage = new Stage();
-  test.before(() => stage.open(env, nodeArguments));
+  test.serial.before(() => stage.open(env, nodeArguments));
   test.after.always(() => stage.strike());
   return stage;
 }

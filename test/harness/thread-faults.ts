@@ -76,6 +76,7 @@ export class ThreadFaults {
     const sessionId = params?.sessionId;
     if (sessionId === undefined) return;
     if (method === 'NodeWorker.attachedToWorker') this.#sessions.push(sessionId);
-    if (method === 'NodeWorker.detachedFromWorker') this.#sessions = this.#sessions.filter((known) => known !== sessionId);
+    if (method === 'NodeWorker.detachedFromWorker')
+      this.#sessions = this.#sessions.filter((known) => known !== sessionId);
   }
 }

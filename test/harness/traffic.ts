@@ -95,7 +95,8 @@ export class Traffic {
       const promised = this.acked.filter((sent) => sent.room === room);
       violations.push(...checkPromises(room, promised, messages));
       const names = new Set(messages.map((message) => `${message.sender_id} ${message.client_msg_id ?? ''}`));
-      if (names.size !== messages.length) violations.push({ room, fault: 'doubled', detail: 'one client_msg_id, two messages' });
+      if (names.size !== messages.length)
+        violations.push({ room, fault: 'doubled', detail: 'one client_msg_id, two messages' });
       const stored = new Map(messages.map((message) => [message.id, message]));
       for (const client of this.clients)
         for (const heard of client.all('new_message') as Promised[]) {

@@ -1,6 +1,7 @@
 /** Requests that mean harm: each gets a clear refusal as JSON, and the next request is served as if nothing had been. */
 import { once } from 'node:events';
 import { connect, type AddressInfo } from 'node:net';
+import type { Writable } from 'node:stream';
 import test, { type ExecutionContext } from 'ava';
 import { answerOf, httpStage, tokenOf, type HttpStage } from './support/stage.js';
 
@@ -173,6 +174,32 @@ test('over a real port: slow headers, slow bodies, huge headers and bad hosts en
   t.is((await fetch(`${url}/live`)).status, 200);
   t.false(
     stage.lines.some(({ level }) => level >= 50),
+    JSON.stringify(stage.lines),
+  );
+});
+
+test('over a real port: a caller who goes away in the midst of a body is no fault of the service', async (t) => {
+  const stage = httpStage();
+  const { port } = await listening(t, stage);
+  const head = `Host: x\r\nAuthorization: Bearer ${tokenOf('ann')}\r\nContent-Type: application/json\r\n`;
+  const ways = [
+    `${head}Content-Length: 100\r\n\r\n{"room`,
+    `${head}Transfer-Encoding: chunked\r\n\r\n5\r\n{"roo`,
+    // Behind another request, and cut by the parser.
+    `${head}Content-Length: 2\r\n\r\n{}POST /messages HTTP/1.1\r\n${head}Transfer-Encoding: chunked\r\n\r\n0\r\n{"roo\r\n\r\n`,
+  ];
+  for (const way of ways) {
+    const answered = once(stage.server, 'request').then(([, response]) => once(response as Writable, 'close'));
+    const socket = connect(port, '127.0.0.1');
+    socket.on('error', () => undefined);
+    socket.write(`POST /messages HTTP/1.1\r\n${way}`);
+    await once(stage.server, 'request');
+    socket.resetAndDestroy();
+    await answered;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  t.false(
+    stage.lines.some(({ level }) => level >= 40),
     JSON.stringify(stage.lines),
   );
 });

@@ -33,7 +33,10 @@ function message(seq: number, more: Partial<WireMessage> = {}): WireMessage {
 }
 
 function joined(messages: readonly WireMessage[], head: number): Heard {
-  return { event: 'room_joined', data: { roomId: 'room', messages, success: true, seq: head, version: head, unread: 0 } };
+  return {
+    event: 'room_joined',
+    data: { roomId: 'room', messages, success: true, seq: head, version: head, unread: 0 },
+  };
 }
 
 function created(seq: number): Heard {
@@ -81,7 +84,11 @@ for (const [name, heard, fault] of streams)
 
 test('a history is seen to have a hole, a double, a swap, or a wrong total', (t) => {
   const faults = (seqs: readonly number[], total?: number): Fault[] =>
-    checkHistory('room', seqs.map((seq) => message(seq)), total).map(({ fault }) => fault);
+    checkHistory(
+      'room',
+      seqs.map((seq) => message(seq)),
+      total,
+    ).map(({ fault }) => fault);
   t.deepEqual(faults([1, 2, 3]), []);
   t.true(faults([1, 3]).includes('lost'));
   t.true(faults([2, 3]).includes('lost'));
@@ -92,7 +99,8 @@ test('a history is seen to have a hole, a double, a swap, or a wrong total', (t)
 
 test('an acked message is seen to be missing, moved or changed', (t) => {
   const promised = [{ id: 'id-2', seq: 2, content: 'text 2' }];
-  const fault = (messages: readonly WireMessage[]): Fault | undefined => checkPromises('room', promised, messages)[0]?.fault;
+  const fault = (messages: readonly WireMessage[]): Fault | undefined =>
+    checkPromises('room', promised, messages)[0]?.fault;
   t.is(fault([message(1), message(2)]), undefined);
   t.is(fault([message(1)]), 'lost');
   t.is(fault([message(1, { id: 'id-2', content: 'text 2' })]), 'disorder');
@@ -154,5 +162,11 @@ test('a replay does not pass when a line was never acked, or a nick was reordere
 test('percentiles are those of the sorted samples', (t) => {
   t.is(percentile([], 0.5), 0);
   t.is(percentile([3, 1, 2], 0.5), 2);
-  t.is(percentile(Array.from({ length: 100 }, (_, at) => at + 1), 0.99), 100);
+  t.is(
+    percentile(
+      Array.from({ length: 100 }, (_, at) => at + 1),
+      0.99,
+    ),
+    100,
+  );
 });

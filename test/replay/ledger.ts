@@ -58,7 +58,8 @@ export class Ledger {
     const { id, content, seq, sender_id: sender } = message;
     const known = this.#known.get(seq);
     if (known === undefined) this.#known.set(seq, { id, content, sender });
-    else if (known.id !== id) this.fault({ room, fault: 'disorder', detail: `seq ${seq} is ${known.id} to some, ${id} to others` });
+    else if (known.id !== id)
+      this.fault({ room, fault: 'disorder', detail: `seq ${seq} is ${known.id} to some, ${id} to others` });
     else if (known.content !== content || known.sender !== sender)
       this.fault({ room, fault: 'changed', detail: `message ${id} reads differently in two places` });
   }

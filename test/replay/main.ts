@@ -47,8 +47,14 @@ async function run(options: Options): Promise<boolean> {
   try {
     for (const log of logs) {
       const stem = basename(log, extname(log));
-      const named = options.room === null ? `${stem}-${stamp}` : logs.length === 1 ? options.room : `${options.room}-${stem}`;
-      const outcome = await replay(log, { url: venue.url, room: named, secret: options.secret }, options, process.stdout);
+      const named =
+        options.room === null ? `${stem}-${stamp}` : logs.length === 1 ? options.room : `${options.room}-${stem}`;
+      const outcome = await replay(
+        log,
+        { url: venue.url, room: named, secret: options.secret },
+        options,
+        process.stdout,
+      );
       process.stdout.write(`${report(outcome)}\n`);
       good &&= passed(outcome);
     }

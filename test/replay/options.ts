@@ -25,7 +25,8 @@ export class UsageError extends Error {}
 
 function whole(name: string, text: string, max: number): number {
   const value = Number(text);
-  if (!/^\d+$/.test(text) || value < 1 || value > max) throw new UsageError(`--${name} must be a whole number from 1 to ${max}`);
+  if (!/^\d+$/.test(text) || value < 1 || value > max)
+    throw new UsageError(`--${name} must be a whole number from 1 to ${max}`);
   return value;
 }
 
@@ -54,7 +55,8 @@ export function readOptions(args: readonly string[]): Options {
   const url = values.url ?? null;
   if (url !== null && !/^https?:\/\//.test(url)) throw new UsageError('--url must start with http:// or https://');
   const speed = values.speed === 'max' ? null : Number(values.speed);
-  if (speed !== null && !(speed > 0 && speed < Infinity)) throw new UsageError('--speed must be a number above 0, or max');
+  if (speed !== null && !(speed > 0 && speed < Infinity))
+    throw new UsageError('--speed must be a number above 0, or max');
   return {
     path,
     url: url === null ? null : url.replace(/\/+$/, ''),

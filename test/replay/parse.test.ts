@@ -9,7 +9,11 @@ function one(line: string): Entry | undefined {
 }
 
 const table: readonly (readonly [name: string, line: string, expected: Record<string, unknown>])[] = [
-  ['a message', '[12:18] <|trey|> usual, quite stable', { kind: 'message', nick: '|trey|', text: 'usual, quite stable' }],
+  [
+    'a message',
+    '[12:18] <|trey|> usual, quite stable',
+    { kind: 'message', nick: '|trey|', text: 'usual, quite stable' },
+  ],
   ['a message with brackets in it', '[12:18] <a> <b> [01:02]', { kind: 'message', nick: 'a', text: '<b> [01:02]' }],
   ['an empty message', '[12:18] <a> ', { kind: 'message', nick: 'a', text: '' }],
   ['leading blanks of a text', '[12:18] <a>   x', { kind: 'message', nick: 'a', text: '  x' }],
@@ -36,7 +40,10 @@ test('every line of both fixtures gives one entry, in order, and nothing runs ba
     const bytes = readFileSync(`${packageRoot}/test/fixtures/${name}.txt`);
     const entries = parseLog(bytes);
     const lines = bytes.toString('utf8').trimEnd().split('\n');
-    t.deepEqual(entries.map((entry) => entry.line), lines.map((_, at) => at + 1));
+    t.deepEqual(
+      entries.map((entry) => entry.line),
+      lines.map((_, at) => at + 1),
+    );
     t.true(entries.every((entry, at) => entry.minute >= (entries[at - 1]?.minute ?? 0)));
     const spoken = lines.filter((line) => /^\[\d\d:\d\d\] </.test(line)).length;
     t.is(entries.filter((entry) => entry.kind === 'message').length, spoken);

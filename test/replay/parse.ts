@@ -111,6 +111,7 @@ export function pieces(text: string, limit: number): string[] {
   if (clean.trim() === '') return [];
   const characters = [...clean];
   const parts: string[] = [];
-  for (let start = 0; start < characters.length; start += limit) parts.push(characters.slice(start, start + limit).join(''));
+  for (let start = 0; start < characters.length; start += limit)
+    parts.push(characters.slice(start, start + limit).join(''));
   return parts;
 }

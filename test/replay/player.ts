@@ -45,7 +45,7 @@ export class Player {
   readonly #active = new Set<Promise<void>>();
   /** Connected or about to be, least recently active first. */
   readonly #online = new Set<Speaker>();
-  #failure: unknown = null;
+  #failure: Error | null = null;
   #mostClients = 0;
   #skipped = 0;
   #split = 0;
@@ -156,7 +156,7 @@ export class Player {
   #queue(speaker: Speaker, action: () => Promise<void>): void {
     const before = this.#tails.get(speaker) ?? Promise.resolve();
     const run = before.then(action).catch((error: unknown) => {
-      this.#failure ??= error;
+      this.#failure ??= error instanceof Error ? error : new Error(String(error));
     });
     this.#tails.set(speaker, run);
     this.#active.add(run);

@@ -75,7 +75,12 @@ export class Speaker {
     const begun = performance.now();
     for (let attempt = 1; ; attempt += 1) {
       await this.join();
-      const ack = await this.#ask({ room_id: this.#venue.room, content, client_msg_id: clientMsgId, message_type: type });
+      const ack = await this.#ask({
+        room_id: this.#venue.room,
+        content,
+        client_msg_id: clientMsgId,
+        message_type: type,
+      });
       if (ack?.message !== undefined) {
         const { id, seq } = ack.message;
         this.#ledger.ack({ clientMsgId, nick: this.nick, content, id, seq }, performance.now() - begun);
@@ -127,8 +132,19 @@ export class Speaker {
     if (this.#seq >= seq) return true;
     const signal = AbortSignal.timeout(ms);
     return new Promise((resolve) => {
-      this.#waiting = { seq, resolve: () => { resolve(true); } };
-      signal.addEventListener('abort', () => { resolve(false); }, { once: true });
+      this.#waiting = {
+        seq,
+        resolve: () => {
+          resolve(true);
+        },
+      };
+      signal.addEventListener(
+        'abort',
+        () => {
+          resolve(false);
+        },
+        { once: true },
+      );
     });
   }
 
@@ -144,7 +160,12 @@ export class Speaker {
   async #connect(): Promise<Socket> {
     if (this.#socket?.connected === true) return this.#socket;
     const token = tokenFor(this.nick, { secret: this.#venue.secret });
-    const socket = io(this.#venue.url, { transports: ['websocket'], reconnection: false, forceNew: true, auth: { token } });
+    const socket = io(this.#venue.url, {
+      transports: ['websocket'],
+      reconnection: false,
+      forceNew: true,
+      auth: { token },
+    });
     this.#socket?.disconnect();
     this.#socket = socket;
     socket.onAny((event: string, data: unknown) => {
@@ -158,6 +179,10 @@ export class Speaker {
     await new Promise<void>((resolve, reject) => {
       socket.once('connect', resolve);
       socket.once('connect_error', reject);
+      // The connection may end between the transport's opening and the namespace's.
+      socket.once('disconnect', (reason) => {
+        reject(new Error(reason));
+      });
     });
     return socket;
   }
@@ -224,7 +249,8 @@ export function checkCatchUp(room: string, since: number, joined: RoomJoined): V
     violations.push({ room, fault: version > expected ? 'lost' : 'doubled', detail });
   });
   const missing = joined.version - since - joined.messages.length;
-  if (missing > 0) violations.push({ room, fault: 'lost', detail: `catch-up since ${since} to ${joined.version} lacks ${missing}` });
+  if (missing > 0)
+    violations.push({ room, fault: 'lost', detail: `catch-up since ${since} to ${joined.version} lacks ${missing}` });
   return violations;
 }
 

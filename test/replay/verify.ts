@@ -46,7 +46,8 @@ function checkOrder(room: string, acked: readonly Acked[]): { room: string; faul
   const last = new Map<string, number>();
   const faults: { room: string; fault: 'disorder'; detail: string }[] = [];
   for (const { nick, seq, id } of acked) {
-    if (seq <= (last.get(nick) ?? 0)) faults.push({ room, fault: 'disorder', detail: `${id} lies before an earlier line of its nick` });
+    if (seq <= (last.get(nick) ?? 0))
+      faults.push({ room, fault: 'disorder', detail: `${id} lies before an earlier line of its nick` });
     last.set(nick, seq);
   }
   return faults;

@@ -150,8 +150,10 @@ test('a reply that does not come within the deadline is lost; the frame is found
   const room = new TestRoom('swallowed', 9);
   const frame = room.frame(fences, [{ clientMsgId: 'c1' }]);
   const answered = proxy.swallow();
+  const ended = proxy.ended();
   t.is(await failure(writer.append(frame)), 'lost');
   await answered;
+  t.is(await ended, 'client', 'the writer closes the connection, and does not wait for the server to do so');
   proxy.restore();
   const [fence] = await acquire(writer, [9]);
   t.is(fence?.epoch, (fences[0]?.epoch ?? 0) + 1);

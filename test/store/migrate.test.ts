@@ -34,7 +34,10 @@ test('three processes that start at once on an empty database all succeed, and e
 test('a migrated database is left as it is', async (t) => {
   const { connection } = await freshDatabase(t);
   const applied = (): Promise<object[]> =>
-    withClient(connection, async (client) => (await client.query<object>('select * from schema_migrations order by id')).rows);
+    withClient(
+      connection,
+      async (client) => (await client.query<object>('select * from schema_migrations order by id')).rows,
+    );
   const before = await applied();
   await migrate(connection, silent);
   t.deepEqual(await applied(), before);

@@ -9,6 +9,8 @@ export interface Proxy {
   swallow(): Promise<void>;
   /** Lets answers of new connections through again. */
   restore(): void;
+  /** Who ends a connection first, of all that end from now on. */
+  ended(): Promise<'client' | 'server'>;
   cut(): void;
   close(): Promise<void>;
 }
@@ -17,10 +19,13 @@ export async function openProxy(behind: ConnectionSettings): Promise<Proxy> {
   const sockets = new Set<Socket>();
   let swallowing = false;
   let swallowed = (): void => undefined;
+  let ended = (_side: 'client' | 'server'): void => undefined;
   const target = (): Socket =>
     behind.host.startsWith('/') ? connect(`${behind.host}/.s.PGSQL.${behind.port}`) : connect(behind.port, behind.host);
   const server = createServer((near) => {
     const far = target();
+    near.on('close', () => ended('client'));
+    far.on('close', () => ended('server'));
     for (const socket of [near, far]) {
       sockets.add(socket);
       socket.on('error', () => undefined);
@@ -52,6 +57,10 @@ export async function openProxy(behind: ConnectionSettings): Promise<Proxy> {
     restore: () => {
       swallowing = false;
     },
+    ended: () =>
+      new Promise((resolve) => {
+        ended = resolve;
+      }),
     cut,
     close: () =>
       new Promise((resolve) => {

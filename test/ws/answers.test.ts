@@ -2,7 +2,7 @@
 import test from 'ava';
 import { once } from 'node:events';
 import { connect } from 'node:net';
-import { ask, next, Recorder, world } from './support/world.js';
+import { ask, next, Recorder, recorders, world } from './support/world.js';
 
 test('a send is acknowledged with its message, whatever is in it', async (t) => {
   const { chat, client, metrics } = await world(t);
@@ -105,6 +105,21 @@ test('a receipt is told to all sockets of the caller', async (t) => {
   t.deepEqual(await ask(first, 'mark_read', { messageIds: ['m1'], roomId: 'r' }), answer);
   first.emit('mark_delivered', { messageIds: ['m1'], roomId: 'r' });
   for (const one of heard) t.deepEqual(await one, answer);
+});
+
+test('a receipt over several conversations is told for each of them', async (t) => {
+  const { client } = await world(t);
+  const alice = await client('alice');
+  const [hears] = await recorders(alice);
+  t.like(await ask(alice, 'mark_read', { messageIds: ['m1'], roomId: 'many' }), {
+    success: true,
+    marked: [{ roomId: 'r' }, { roomId: 's' }],
+  });
+  t.deepEqual(
+    hears.of('marked_read').map((body) => body['roomId']),
+    ['r', 's'],
+  );
+  t.deepEqual(await ask(alice, 'mark_read', { messageIds: ['m1'], roomId: 'none' }), { success: true, marked: [] });
 });
 
 test('a throw behind the edge is answered INTERNAL, logged once, and harms nothing', async (t) => {

@@ -168,3 +168,19 @@ test('a socket that disconnects while its join is on the way departs at once', a
   t.deepEqual(chat.departed, ['alice@r']);
   t.is(edge.listener.announce('r'), null);
 });
+
+test('a socket that was told its join failed does not stay in the room if the join commits later', async (t) => {
+  const { chat, client, join } = await world(t);
+  const alice = await client('alice');
+  const joining = ask(alice, 'join_room', { roomId: 'r' });
+  await chat.arrived(1);
+  chat.giveUp();
+  t.like(await joining, { success: false, code: 'UNAVAILABLE' });
+  t.deepEqual(chat.departed, ['alice@r']);
+  await join(alice, 'r');
+  const again = ask(alice, 'join_room', { roomId: 'r' });
+  await chat.arrived(1);
+  chat.giveUp();
+  t.like(await again, { success: false, code: 'UNAVAILABLE' });
+  t.deepEqual(chat.departed, ['alice@r'], 'one that is in the room stays there');
+});

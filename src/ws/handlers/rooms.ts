@@ -21,7 +21,8 @@ const retrySpreadMs = 750;
  */
 export function joinRoom(call: Call, chat: Chat, hub: Hub, roomsPerSocket: number, joins: Joins): void {
   const { session, caller } = call;
-  const known = 'roomId' in call.input && typeof call.input.roomId === 'string' && session.rooms.has(call.input.roomId);
+  const asked = 'roomId' in call.input && typeof call.input.roomId === 'string' ? call.input.roomId : null;
+  const known = asked !== null && session.rooms.has(asked);
   if (!known && session.rooms.size + session.joining >= roomsPerSocket) {
     call.refuse(reject('FORBIDDEN', `One connection may be in ${roomsPerSocket} rooms at once`));
     return;
@@ -36,7 +37,12 @@ export function joinRoom(call: Call, chat: Chat, hub: Hub, roomsPerSocket: numbe
     joins.pending -= 1;
     session.joining -= 1;
     const done = call.take(result);
-    if (done === null) return;
+    if (done === null) {
+      // Its outcome may still come: a socket that was told that it is not in the room must not stay there as a ghost.
+      const unsure = !result.ok && result.rejection.code === 'UNAVAILABLE';
+      if (unsure && asked !== null && !session.rooms.has(asked)) chat.depart(caller.userId, session.id, asked);
+      return;
+    }
     if (session.closed) chat.depart(caller.userId, session.id, done.key);
     else enter(call, hub, done);
     call.succeed(done.body);

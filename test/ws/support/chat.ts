@@ -69,6 +69,13 @@ export class FakeChat implements Chat {
     this.burst([...bursts].map(([key, events]) => ({ key, events })));
   }
 
+  /** Answers everyone who waits that the outcome is not known; it may still come. */
+  giveUp(): void {
+    const frame = this.#waiting;
+    this.#waiting = [];
+    for (const { finish } of frame) finish({ ok: false, rejection: reject('UNAVAILABLE') });
+  }
+
   burst(bursts: readonly Burst[]): void {
     this.listener?.onBursts(bursts);
   }
@@ -138,8 +145,12 @@ export class FakeChat implements Chat {
   mark(_caller: Identity, _level: 'read' | 'delivered', input: unknown): Promise<Result<readonly Covered[]>> {
     const roomId = field(input, 'roomId') ?? 'r';
     if (roomId === 'throws') return Promise.reject(new Error('a bug'));
-    const body = JSON.stringify({ roomId, messageIds: ['m1'], from: 0, upTo: 1 });
-    return Promise.resolve({ ok: true, value: [{ key: roomId, body }] });
+    const rooms = roomId === 'many' ? ['r', 's'] : roomId === 'none' ? [] : [roomId];
+    const covered = rooms.map((key) => ({
+      key,
+      body: JSON.stringify({ roomId: key, messageIds: ['m1'], from: 0, upTo: 1 }),
+    }));
+    return Promise.resolve({ ok: true, value: covered });
   }
 
   markAndList(): Promise<Result<string>> {

@@ -3,7 +3,7 @@
  * symbolic links (a script of its makes them, and scripts may be off), in a folder that the server's user may not be able to read.
  */
 import { spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { basename, dirname, join } from 'node:path';
 import type { ServerUser } from './user.js';
@@ -21,10 +21,10 @@ export class EmbeddedUnavailable extends Error {
 const elsewhere = 'Set DB_HOST to use a PostgreSQL server instead.';
 
 /**
- * @param copies the folder for a readable copy, made once when it is needed
+ * Copies them to a place that the user can read, once, where that is needed.
  * @throws EmbeddedUnavailable
  */
-export function findBinaries(user: ServerUser, copies: string): Binaries {
+export function findBinaries(user: ServerUser): Binaries {
   const native = packagedFolder();
   if (runs(native, user)) return executables(native);
   // In place where that is enough; someone else's installation may be read-only.
@@ -34,11 +34,13 @@ export function findBinaries(user: ServerUser, copies: string): Binaries {
     // a copy has its own links
   }
   if (runs(native, user)) return executables(native);
+  const copies = user.readableFolder;
+  mkdirSync(copies, { recursive: true });
   const copy = join(copies, `server-${packageVersion(native)}`);
   if (!existsSync(copy)) {
     const unfinished = mkdtempSync(join(copies, 'copying-'));
     try {
-      cpSync(native, join(unfinished, 'native'), { recursive: true });
+      cpSync(native, join(unfinished, 'native'), { recursive: true, verbatimSymlinks: true });
       link(join(unfinished, 'native'));
       renameSync(join(unfinished, 'native'), copy);
     } finally {
@@ -80,6 +82,7 @@ function executables(native: string): Binaries {
 
 /** Whether the server's user can run them, libraries included. */
 function runs(native: string, user: ServerUser): boolean {
+  if (!user.reaches(executables(native).initdb)) return false;
   const [command, ...args] = user.command(executables(native).postgres, ['--version']);
   return spawnSync(command, args, { cwd: '/', env: user.env, stdio: 'ignore', ...user.identity }).status === 0;
 }

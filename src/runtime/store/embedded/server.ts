@@ -6,7 +6,7 @@
  * has ended, so it tries again while the old server is going. A server that dies by itself is started again.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -16,6 +16,7 @@ import type { Service } from '../../lifecycle.js';
 import type { ConnectionSettings } from '../postgres/connection.js';
 import { EmbeddedUnavailable, findBinaries, type Binaries } from './binaries.js';
 import { openCluster, superuser, type Cluster } from './cluster.js';
+import { endOrphan, forgetOwner, recordOwner, refuseSecondOwner } from './owner.js';
 import { serverUser, type ServerUser } from './user.js';
 
 export interface EmbeddedOptions {
@@ -55,6 +56,8 @@ export class EmbeddedPostgres implements Service {
   #temporary: string | null = null;
   #running: Running | null = null;
   #stopping = false;
+  /** Under way after the server died; a stop waits for it. */
+  #relaunching: Promise<void> | null = null;
   #restarts: number[] = [];
 
   constructor(options: EmbeddedOptions) {
@@ -78,12 +81,12 @@ export class EmbeddedPostgres implements Service {
     const folder = resolve(this.#options.dataDir, 'postgres');
     mkdirSync(folder, { recursive: true });
     const user = serverUser(folder);
-    const binaries = findBinaries(user, folder);
+    const binaries = findBinaries(user);
     const fsync = this.#options.fsync ?? true;
-    refuseSecondOwner(folder, this.#options.dataDir);
+    await refuseSecondOwner(folder, this.#options.dataDir);
     const cluster = await openCluster(folder, binaries, user, fsync);
     this.#socketFolder = this.#makeSocketFolder(folder, user);
-    writeFileSync(ownerFile(folder), `${process.pid}\n`);
+    recordOwner(folder);
     try {
       await this.#launchPatiently(binaries, cluster, user);
     } catch (error) {
@@ -95,6 +98,7 @@ export class EmbeddedPostgres implements Service {
 
   async stop(): Promise<void> {
     this.#stopping = true;
+    await this.#relaunching;
     const running = this.#running;
     if (running !== null) {
       // A fast shutdown: sessions are ended, everything committed is on disk.
@@ -110,8 +114,7 @@ export class EmbeddedPostgres implements Service {
     if (this.#temporary !== null) rmSync(this.#temporary, { recursive: true, force: true });
     this.#temporary = null;
     this.#socketFolder = null;
-    const owner = ownerFile(resolve(this.#options.dataDir, 'postgres'));
-    if (ownerOf(owner) === process.pid) rmSync(owner, { force: true });
+    forgetOwner(resolve(this.#options.dataDir, 'postgres'));
   }
 
   #makeSocketFolder(folder: string, user: ServerUser): string {
@@ -130,6 +133,7 @@ export class EmbeddedPostgres implements Service {
     for (let told = false; ;) {
       const failure = await this.#launch(binaries, cluster, user);
       if (failure === null) return;
+      if (this.#stopping) throw new EmbeddedUnavailable('The embedded database was stopped while it started');
       // "lock file … already exists", "pre-existing shared memory block … is still in use"
       const lingering = /already exists|still in use/.test(failure);
       if (!lingering) throw new EmbeddedUnavailable(`The embedded database does not start: ${failure}`);
@@ -191,7 +195,10 @@ export class EmbeddedPostgres implements Service {
               .join(' ')
               .trim() || tail.join(' '),
           );
-        else if (!this.#stopping) void this.#relaunch(binaries, cluster, user);
+        else if (!this.#stopping)
+          this.#relaunching = this.#relaunch(binaries, cluster, user).finally(() => {
+            this.#relaunching = null;
+          });
       });
     });
   }
@@ -207,15 +214,9 @@ export class EmbeddedPostgres implements Service {
     this.#log.error('the embedded database died: starting it again');
     try {
       await this.#launchPatiently(binaries, cluster, user);
-      // A stop that came in between found nothing to stop.
-      if (this.#isStopping()) await this.stop();
     } catch (error) {
       this.#log.fatal({ err: error }, 'the embedded database does not start again');
     }
-  }
-
-  #isStopping(): boolean {
-    return this.#stopping;
   }
 
   #serverArguments(cluster: Cluster): string[] {
@@ -238,42 +239,4 @@ export class EmbeddedPostgres implements Service {
     };
     return ['-D', cluster.data, ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])];
   }
-}
-
-function ownerFile(folder: string): string {
-  return join(folder, 'service.pid');
-}
-
-function ownerOf(file: string): number | null {
-  return existsSync(file) ? Number(readFileSync(file, 'utf8')) || null : null;
-}
-
-function alive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return error instanceof Error && 'code' in error && error.code === 'EPERM';
-  }
-}
-
-function postmasterOf(data: string): number | null {
-  const file = join(data, 'postmaster.pid');
-  return existsSync(file) ? Number(readFileSync(file, 'utf8').split('\n')[0]) || null : null;
-}
-
-/** Says at once, and clearly, what Postgres would only say of its own server: both the service and its server are alive. */
-function refuseSecondOwner(folder: string, dataDir: string): void {
-  const owner = ownerOf(ownerFile(folder));
-  const server = postmasterOf(join(folder, 'cluster'));
-  if (owner === null || owner === process.pid || server === null || !alive(owner) || !alive(server)) return;
-  throw new EmbeddedUnavailable(
-    `DATA_DIR ${resolve(dataDir)} is in use by the service with process id ${owner}. Stop it, or use another DATA_DIR.`,
-  );
-}
-
-/** Without the kernel's help a killed service leaves its server running: the one that still holds its socket is told to end. */
-function endOrphan(data: string, socket: string): void {
-  const server = postmasterOf(data);
-  if (server !== null && existsSync(socket) && alive(server)) process.kill(server, 'SIGINT');
 }

@@ -12,6 +12,13 @@ export interface ServerUser {
   readonly identity: { readonly uid?: number; readonly gid?: number };
   /** Makes a file or folder this user's own. */
   own(path: string): void;
+  /**
+   * Whether the user may run a program, or enter a folder, by the modes of the way there. Postgres looks at its own binaries by
+   * `access`, which knows no capabilities.
+   */
+  reaches(path: string): boolean;
+  /** A folder that only we write to and that the user reaches. */
+  readonly readableFolder: string;
   /** Nothing of the service's own environment, which holds secrets. */
   readonly env: NodeJS.ProcessEnv;
   /** Whether the server is told to end when its parent does. */
@@ -36,26 +43,42 @@ export function serverUser(folder: string): ServerUser {
       command: (program, args) => (setpriv ? ['setpriv', ...last, '--', program, ...args] : [program, ...args]),
       identity: {},
       own: () => undefined,
+      reaches: (path) => spawnSync('test', ['-x', path], { env, cwd: '/', stdio: 'ignore' }).status === 0,
+      readableFolder: folder,
       env,
       endsWithParent: setpriv,
     };
 
   const [uid, gid] = nobody();
   const own = (path: string): void => chownSync(path, uid, gid);
-  if (!setpriv)
-    return { command: (program, args) => [program, ...args], identity: { uid, gid }, own, env, endsWithParent: false };
   const ids = ['--reuid', String(uid), '--regid', String(gid), '--clear-groups'];
-  const visible =
-    spawnSync('setpriv', [...ids, '--', 'test', '-x', folder], { env, cwd: '/', stdio: 'ignore' }).status === 0;
+  const reaches = (path: string): boolean => {
+    const options = { env, cwd: '/', stdio: 'ignore' } as const;
+    const test = ['-x', path];
+    return setpriv
+      ? spawnSync('setpriv', [...ids, '--', 'test', ...test], options).status === 0
+      : spawnSync('test', test, { ...options, uid, gid }).status === 0;
+  };
+  const visible = reaches(folder);
+  const readableFolder = visible ? folder : systemCache;
+  if (!setpriv) {
+    const command = (program: string, args: readonly string[]): readonly [string, ...string[]] => [program, ...args];
+    return { command, identity: { uid, gid }, own, reaches, readableFolder, env, endsWithParent: false };
+  }
   const pass = visible ? [] : ['--inh-caps', '+dac_read_search', '--ambient-caps', '+dac_read_search'];
   return {
     command: (program, args) => ['setpriv', ...ids, ...pass, ...last, '--', program, ...args],
     identity: {},
     own,
+    reaches,
+    readableFolder,
     env,
     endsWithParent: true,
   };
 }
+
+/** Root's own, readable for all; used where DATA_DIR is not. */
+const systemCache = '/var/cache/message-handling-service';
 
 /** Negative on macOS, where ids are unsigned nevertheless. */
 function nobody(): readonly [uid: number, gid: number] {
