@@ -38,7 +38,8 @@ async function strike(options: Options): Promise<boolean> {
   const root = mkdtempSync(join(tmpdir(), 'chaos-'));
   const outcomes: Outcome[] = [];
   let skipped = 0;
-  if (!options.json) say(`seed ${options.seed}, ${options.runs} runs of ${options.nemeses.length} nemeses, histories in ${root}`);
+  if (!options.json)
+    say(`seed ${options.seed}, ${options.runs} runs of ${options.nemeses.length} nemeses, histories in ${root}`);
   for (const nemesis of options.nemeses) {
     const hindrance = await obstacle(nemesis);
     if (hindrance !== null) {
@@ -57,16 +58,24 @@ async function strike(options: Options): Promise<boolean> {
     }
   }
   const good = outcomes.every(passed);
-  if (options.table) writeTable(join(packageRoot, 'test', 'chaos', 'README.md'), outcomes, nemeses.map(({ name }) => name));
+  if (options.table)
+    writeTable(
+      join(packageRoot, 'test', 'chaos', 'README.md'),
+      outcomes,
+      nemeses.map(({ name }) => name),
+    );
   if (good && !options.keep) rmSync(root, { recursive: true, force: true });
   if (!options.json)
-    say(`${outcomes.filter(passed).length} of ${outcomes.length} runs kept the laws${skipped === 0 ? '' : `, ${skipped} nemeses SKIPPED`}`);
+    say(
+      `${outcomes.filter(passed).length} of ${outcomes.length} runs kept the laws${skipped === 0 ? '' : `, ${skipped} nemeses SKIPPED`}`,
+    );
   return good && outcomes.length > 0;
 }
 
 async function main(options: Options): Promise<boolean> {
   if (options.list) {
-    for (const { name, fault, nodes } of nemeses) say(`${name.padEnd(28)} ${nodes} node${nodes === 1 ? ' ' : 's'}  ${fault}`);
+    for (const { name, fault, nodes } of nemeses)
+      say(`${name.padEnd(28)} ${nodes} node${nodes === 1 ? ' ' : 's'}  ${fault}`);
     return true;
   }
   if (options.check !== null) return recheck(options.check);

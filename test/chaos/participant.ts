@@ -77,7 +77,8 @@ export class Participant {
 
   /** Connects and joins; from then on it does so again by itself. Resolves when it is in all the rooms. */
   enter(rooms: readonly string[]): Promise<void> {
-    for (const room of rooms) this.#rooms.set(room, { version: null, frozen: false, op: 0, since: null, joining: false });
+    for (const room of rooms)
+      this.#rooms.set(room, { version: null, frozen: false, op: 0, since: null, joining: false });
     this.#ready = this.#connect();
     return this.#ready;
   }
@@ -133,7 +134,12 @@ export class Participant {
         history.add({ type: 'ok', op, after, messages: messages.map(seen) });
         return messages;
       }
-      history.add({ type: 'fail', op, code: body.code ?? '', retryable: response.status === 429 || response.status === 503 });
+      history.add({
+        type: 'fail',
+        op,
+        code: body.code ?? '',
+        retryable: response.status === 429 || response.status === 503,
+      });
     } catch (error) {
       history.add({ type: 'unknown', op, why: error instanceof Error ? error.name : 'failed' });
     }
@@ -244,7 +250,7 @@ export class Participant {
   /** More is missing than a join brings: the whole history is read. */
   async #readAll(room: string): Promise<void> {
     const limit = 200;
-    for (let after = 0; !this.#closed; ) {
+    for (let after = 0; !this.#closed;) {
       const page = await this.page(room, after, limit);
       if (page === null) {
         await pause(backoffMs.last);

@@ -73,7 +73,13 @@ export function writeTable(path: string, outcomes: readonly Outcome[], order: re
     if (name !== undefined && order.includes(name)) rows.set(name, line);
   }
   for (const nemesis of new Set(outcomes.map((one) => one.nemesis)))
-    rows.set(nemesis, rowOf(nemesis, outcomes.filter((one) => one.nemesis === nemesis)));
+    rows.set(
+      nemesis,
+      rowOf(
+        nemesis,
+        outcomes.filter((one) => one.nemesis === nemesis),
+      ),
+    );
   const table = [
     `| ${columns.join(' | ')} |`,
     `|${columns.map((name) => (name === 'nemesis' ? '---' : '--:')).join('|')}|`,

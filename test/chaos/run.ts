@@ -72,7 +72,17 @@ export async function run(options: RunOptions): Promise<Outcome> {
       env: nemesis.env ?? {},
       nodeArguments: nemesis.nodeArguments ?? [],
     });
-    workload = new Workload({ urls: world.urls, history, random: random.fork(), rooms, members, guests, lanes: 2, thinkMs: 20, ...nemesis.workload });
+    workload = new Workload({
+      urls: world.urls,
+      history,
+      random: random.fork(),
+      rooms,
+      members,
+      guests,
+      lanes: 2,
+      thinkMs: 20,
+      ...nemesis.workload,
+    });
     await workload.start();
     const intruder = intrude(world.urls, history, rooms);
     await nemesis.strike({ world, workload, history, random: random.fork(), rooms, rounds: options.rounds });
@@ -130,11 +140,21 @@ async function conclude(world: World, workload: Workload, history: History, room
     [rooms],
   );
   await workload.caughtUp(new Map(heads.map(({ room_key, version }) => [room_key, version])));
-  if (rabbit !== null) await relayed(history, heads.reduce((sum, { seq }) => sum + seq, 0));
-  for (const { room_key, seq, version } of heads)
-    history.add({ type: 'stored_room', room: room_key, seq, version });
+  if (rabbit !== null)
+    await relayed(
+      history,
+      heads.reduce((sum, { seq }) => sum + seq, 0),
+    );
+  for (const { room_key, seq, version } of heads) history.add({ type: 'stored_room', room: room_key, seq, version });
   const messages = await postgres.query<{
-    room_key: string; sender_id: string; client_msg_id: string | null; id: string; seq: number; version: number; content: string; deleted: boolean;
+    room_key: string;
+    sender_id: string;
+    client_msg_id: string | null;
+    id: string;
+    seq: number;
+    version: number;
+    content: string;
+    deleted: boolean;
   }>(
     `select room_key, sender_id, client_msg_id, id, seq::int as seq, version::int as version, content, deleted_at is not null as deleted
      from messages where room_key = any($1) order by room_key, messages.seq`,
@@ -154,7 +174,8 @@ async function conclude(world: World, workload: Workload, history: History, room
 async function relayed(history: History, messages: number): Promise<void> {
   const arrived = (): boolean => {
     const ids = new Set<string>();
-    for (const entry of history.entries) if (entry.type === 'integration' && entry.key === 'message.room.sent') ids.add(entry.eventId);
+    for (const entry of history.entries)
+      if (entry.type === 'integration' && entry.key === 'message.room.sent') ids.add(entry.eventId);
     return ids.size >= messages;
   };
   await eventually(() => Promise.resolve(arrived()), 'the integration events').catch(() => undefined);

@@ -214,7 +214,8 @@ export class Workload {
       const ack = await participant.ask(op, `${kind}_message`, data);
       if (ack?.success === true) {
         const { seq = 0, version = 0 } = ack;
-        const message = ack.message === undefined ? { id, seq, version, content: '', deleted: true } : seen(ack.message);
+        const message =
+          ack.message === undefined ? { id, seq, version, content: '', deleted: true } : seen(ack.message);
         history.add({ type: 'ok', op, message });
         return;
       }

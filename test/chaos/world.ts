@@ -108,7 +108,8 @@ export class World {
   async #startNode(): Promise<Node> {
     const { proxied, env, nodeArguments } = this.#options;
     const postgres = proxied ? await Proxy.open({ path: this.postgres.path }) : null;
-    const redis = proxied && this.redis !== null ? await Proxy.open({ host: '127.0.0.1', port: this.redis.port }) : null;
+    const redis =
+      proxied && this.redis !== null ? await Proxy.open({ host: '127.0.0.1', port: this.redis.port }) : null;
     const redisPort = redis?.port ?? this.redis?.port;
     const service = await RunningService.start(
       {

@@ -14,7 +14,7 @@ interface ComposeService {
   readonly stop_grace_period?: string;
 }
 
-const compose = parse(readText('docker-compose.yml')) as {
+const compose = parse(readText('docker-compose.yml'), { merge: true }) as {
   readonly services: Readonly<Record<string, ComposeService>>;
   readonly volumes: Readonly<Record<string, unknown>>;
 };
@@ -26,7 +26,14 @@ const environment = Object.fromEntries(
 );
 
 test('the services are there, each built or pulled with a fixed major version', (t) => {
-  t.deepEqual(Object.keys(compose.services).toSorted(), ['message-handling-service', 'postgres', 'rabbitmq', 'redis']);
+  t.deepEqual(Object.keys(compose.services).toSorted(), [
+    'message-handling-service',
+    'message-handling-service-2',
+    'postgres',
+    'proxy',
+    'rabbitmq',
+    'redis',
+  ]);
   for (const [name, { build, image }] of Object.entries(compose.services))
     t.true(build !== undefined || /^\w+:\d+/.test(image ?? ''), name);
 });
@@ -48,6 +55,17 @@ test('the service starts with that environment: in development, on the database 
   t.true(Number.parseInt(service.stop_grace_period ?? '0') * 1000 > config.shutdownGraceMs);
 });
 
+test('the second node differs from the first in its published port alone, and the proxy knows both', (t) => {
+  const second = compose.services['message-handling-service-2'];
+  t.deepEqual({ ...second, ports: service.ports }, { ...service });
+  t.deepEqual(second?.ports, []);
+  const servers = [...readText('deploy/haproxy.cfg').matchAll(/^ {2}server \S+ (\S+):(\d+) /gm)];
+  t.deepEqual(
+    servers.map(([, name, port]) => [name, port]),
+    ['message-handling-service', 'message-handling-service-2'].map((name) => [name, environment['PORT']]),
+  );
+});
+
 test('every service has a health check; the service’s own is the image’s', (t) => {
   for (const [name, { healthcheck, build }] of Object.entries(compose.services))
     t.true(healthcheck !== undefined || (build === '.' && readText('Dockerfile').includes('\nHEALTHCHECK ')), name);
@@ -55,7 +73,7 @@ test('every service has a health check; the service’s own is the image’s', (
 
 test('what it depends on exists and is waited for until healthy', (t) => {
   const needs = Object.entries(service.depends_on ?? {});
-  t.true(needs.some(([name]) => name === 'postgres'));
+  t.deepEqual(needs.map(([name]) => name).toSorted(), ['postgres', 'rabbitmq', 'redis']);
   for (const [name, { condition }] of needs) {
     t.truthy(compose.services[name]?.healthcheck, name);
     t.is(condition, 'service_healthy');
@@ -63,6 +81,8 @@ test('what it depends on exists and is waited for until healthy', (t) => {
 });
 
 test('every named volume is declared and used', (t) => {
-  const mounted = Object.values(compose.services).flatMap((one) => one.volumes ?? []);
+  const mounted = Object.values(compose.services)
+    .flatMap((one) => one.volumes ?? [])
+    .filter((volume) => !volume.startsWith('.'));
   t.deepEqual(mounted.map((volume) => volume.split(':')[0]).toSorted(), Object.keys(compose.volumes).toSorted());
 });

@@ -4,13 +4,19 @@ import { listOf, type Evidence, type Violation } from './evidence.js';
 
 export function outsidersHearNothing({ run, streams, requests }: Evidence): Violation[] {
   const violations: Violation[] = [];
-  const stranger = (user: string, room: string): boolean => !(run.members[room] ?? []).includes(user) && run.guests[room] !== user;
+  const stranger = (user: string, room: string): boolean =>
+    !(run.members[room] ?? []).includes(user) && run.guests[room] !== user;
   for (const { user, room, entries } of streams)
     if (stranger(user, room) && entries.some(({ type }) => type !== 'resync'))
       violations.push({ law: 10, fault: 'leak', room, detail: `${user}, who is no member, heard of it` });
   for (const { invoke, ok } of requests)
     if (ok !== null && stranger(invoke.user, invoke.room) && (invoke.kind !== 'page' || (ok.messages?.length ?? 0) > 0))
-      violations.push({ law: 10, fault: 'leak', room: invoke.room, detail: `${invoke.kind} of ${invoke.user}, who is no member, was answered` });
+      violations.push({
+        law: 10,
+        fault: 'leak',
+        room: invoke.room,
+        detail: `${invoke.kind} of ${invoke.user}, who is no member, was answered`,
+      });
   return violations;
 }
 
@@ -23,7 +29,12 @@ export function removedHearNothing({ streams }: Evidence): Violation[] {
       if (entry.type === 'resync') removed ||= entry.reason === 'removed' || entry.reason === 'room_deleted';
       else if (entry.type === 'joined') removed = false;
       else if (removed)
-        violations.push({ law: 10, fault: 'leak', room, detail: `${session} heard version ${entry.message.version} after its removal` });
+        violations.push({
+          law: 10,
+          fault: 'leak',
+          room,
+          detail: `${session} heard version ${entry.message.version} after its removal`,
+        });
     }
   }
   return violations;
@@ -40,7 +51,12 @@ export function deletedStaysDeleted(evidence: Evidence): Violation[] {
     for (const { id, content } of messages) {
       const at = deletedAt.get(id);
       if (at !== undefined && since > at && content !== '')
-        violations.push({ law: 11, fault: 'leak', room, detail: `${path} gave the content of ${id} after its deletion was acked` });
+        violations.push({
+          law: 11,
+          fault: 'leak',
+          room,
+          detail: `${path} gave the content of ${id} after its deletion was acked`,
+        });
     }
   };
   for (const { room, entries } of evidence.streams)
@@ -50,7 +66,13 @@ export function deletedStaysDeleted(evidence: Evidence): Violation[] {
     if (ok?.messages !== undefined) check(invoke.room, 'the history', invoke.t, ok.messages);
     if (ok?.message !== undefined) check(invoke.room, 'an ack', invoke.t, [ok.message]);
   }
-  for (const [room, rows] of evidence.stored) check(room, 'the store', Infinity, rows.map(({ message }) => message));
+  for (const [room, rows] of evidence.stored)
+    check(
+      room,
+      'the store',
+      Infinity,
+      rows.map(({ message }) => message),
+    );
   // A tombstone that a socket has is followed by nothing that has the content again.
   const gone = new Map<string, Set<string>>();
   for (const { session, room, entries } of evidence.streams)
@@ -60,7 +82,12 @@ export function deletedStaysDeleted(evidence: Evidence): Violation[] {
       gone.set(session, ids);
       if (entry.message.deleted) ids.add(entry.message.id);
       else if (ids.has(entry.message.id))
-        violations.push({ law: 11, fault: 'leak', room, detail: `${session} heard ${entry.message.id} again after its deletion` });
+        violations.push({
+          law: 11,
+          fault: 'leak',
+          room,
+          detail: `${session} heard ${entry.message.id} again after its deletion`,
+        });
     }
   return violations;
 }
@@ -76,14 +103,17 @@ export function integrationIsComplete({ run, integration, stored, byId }: Eviden
     known.add(eventId);
     const seqs = listOf(sent, room);
     const last = seqs.at(-1) ?? 0;
-    if (seq < last) violations.push({ law: 2, fault: 'disorder', room, detail: `integration event of seq ${seq} after ${last}` });
+    if (seq < last)
+      violations.push({ law: 2, fault: 'disorder', room, detail: `integration event of seq ${seq} after ${last}` });
     seqs.push(seq);
-    if (id !== null && !byId.has(id)) violations.push({ law: 1, fault: 'lost', room, detail: `integration event of ${id}, which is not stored` });
+    if (id !== null && !byId.has(id))
+      violations.push({ law: 1, fault: 'lost', room, detail: `integration event of ${id}, which is not stored` });
   }
   for (const [room, rows] of stored) {
     const seqs = new Set(sent.get(room));
     for (const { message } of rows)
-      if (!seqs.has(message.seq)) violations.push({ law: 1, fault: 'lost', room, detail: `no integration event of seq ${message.seq}` });
+      if (!seqs.has(message.seq))
+        violations.push({ law: 1, fault: 'lost', room, detail: `no integration event of seq ${message.seq}` });
   }
   return violations;
 }

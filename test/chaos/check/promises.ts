@@ -25,7 +25,10 @@ export function acksAreStored(evidence: Evidence): Violation[] {
     if (stored === undefined) report('lost', 'acked and not stored');
     else if (stored.seq !== message.seq) report('disorder', `stored at seq ${stored.seq}`);
     else if (stored.version < message.version) report('lost', `stored with version ${stored.version}`);
-    else if (stored.version === message.version && (stored.content !== message.content || stored.deleted !== message.deleted))
+    else if (
+      stored.version === message.version &&
+      (stored.content !== message.content || stored.deleted !== message.deleted)
+    )
       report('changed', 'stored with another content');
     else if (kind === 'delete' && !stored.deleted) report('lost', 'the deletion is not stored');
     if (kind !== 'delete' && !message.deleted && kind === 'edit' && message.content !== invoke.content)
@@ -44,7 +47,12 @@ export function retriesGetTheOriginal(evidence: Evidence): Violation[] {
     const original = originals.get(key);
     originals.set(key, original ?? message);
     if (original === undefined || original.id === message.id) continue;
-    violations.push({ law: 3, fault: 'doubled', room, detail: `${name} was acked as ${original.id} and as ${message.id}` });
+    violations.push({
+      law: 3,
+      fault: 'doubled',
+      room,
+      detail: `${name} was acked as ${original.id} and as ${message.id}`,
+    });
   }
   return violations;
 }
@@ -68,7 +76,12 @@ export function orderFollowsAcks(evidence: Evidence): Violation[] {
       for (let ack = acked[next]; ack !== undefined && ack.ackedAt < t; ack = acked[++next])
         highest = Math.max(highest, ack.message.seq);
       if (message.seq < highest)
-        violations.push({ law: 2, fault: 'disorder', room, detail: `seq ${message.seq} was begun after seq ${highest} was acked` });
+        violations.push({
+          law: 2,
+          fault: 'disorder',
+          room,
+          detail: `seq ${message.seq} was begun after seq ${highest} was acked`,
+        });
     }
   }
   return violations;
@@ -92,7 +105,12 @@ export function answersKnowWhatWasAcked(evidence: Evidence): Violation[] {
         version = Math.max(version, ack.message.version);
       const told = invoke.kind === 'join' ? joined.get(invoke.op) : undefined;
       if (told !== undefined && told < version)
-        violations.push({ law: 4, fault: 'stale', room, detail: `${invoke.user} joined at version ${told} after ${version} was acked` });
+        violations.push({
+          law: 4,
+          fault: 'stale',
+          room,
+          detail: `${invoke.user} joined at version ${told} after ${version} was acked`,
+        });
     }
   }
   for (const { invoke, ok } of evidence.requests) {
@@ -104,7 +122,12 @@ export function answersKnowWhatWasAcked(evidence: Evidence): Violation[] {
     if (ok.messages.length >= 50) continue;
     const missed = acked.find(({ message }) => message.seq > last);
     if (missed !== undefined)
-      violations.push({ law: 1, fault: 'stale', room: invoke.room, detail: `a page ended at ${last} after ${missed.message.seq} was acked` });
+      violations.push({
+        law: 1,
+        fault: 'stale',
+        room: invoke.room,
+        detail: `a page ended at ${last} after ${missed.message.seq} was acked`,
+      });
   }
   return violations;
 }

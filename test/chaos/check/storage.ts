@@ -8,16 +8,28 @@ export function storeIsGapless({ stored, rooms }: Evidence): Violation[] {
     seqs.forEach((seq, index) => {
       const before = seqs[index - 1] ?? 0;
       if (seq === before) violations.push({ law: 2, fault: 'doubled', room, detail: `seq ${seq} is stored twice` });
-      else if (seq !== before + 1) violations.push({ law: 2, fault: 'lost', room, detail: `seq ${seq} is stored after ${before}` });
+      else if (seq !== before + 1)
+        violations.push({ law: 2, fault: 'lost', room, detail: `seq ${seq} is stored after ${before}` });
     });
     const head = rooms.get(room);
     if (head?.seq !== (seqs.at(-1) ?? 0))
-      violations.push({ law: 2, fault: 'lost', room, detail: `the room ends at ${head?.seq ?? 0}, its messages at ${seqs.at(-1) ?? 0}` });
+      violations.push({
+        law: 2,
+        fault: 'lost',
+        room,
+        detail: `the room ends at ${head?.seq ?? 0}, its messages at ${seqs.at(-1) ?? 0}`,
+      });
     const versions = new Set(rows.map(({ message }) => message.version));
-    if (versions.size !== rows.length) violations.push({ law: 5, fault: 'doubled', room, detail: 'one version, two messages' });
+    if (versions.size !== rows.length)
+      violations.push({ law: 5, fault: 'doubled', room, detail: 'one version, two messages' });
     const beyond = rows.find(({ message }) => message.version > (head?.version ?? 0));
     if (beyond !== undefined)
-      violations.push({ law: 5, fault: 'disorder', room, detail: `version ${beyond.message.version} lies beyond the head` });
+      violations.push({
+        law: 5,
+        fault: 'disorder',
+        room,
+        detail: `version ${beyond.message.version} lies beyond the head`,
+      });
   }
   return violations;
 }
@@ -30,7 +42,8 @@ export function namesAreUnique({ stored }: Evidence): Violation[] {
       if (name === null) continue;
       const key = `${sender} ${name}`;
       const other = names.get(key);
-      if (other !== undefined) violations.push({ law: 3, fault: 'doubled', room, detail: `${key} is stored as ${other} and ${message.id}` });
+      if (other !== undefined)
+        violations.push({ law: 3, fault: 'doubled', room, detail: `${key} is stored as ${other} and ${message.id}` });
       names.set(key, message.id);
     }
   }
@@ -44,21 +57,36 @@ export function marksOnlyGrow({ marks, rooms, requests, receipts }: Evidence): V
   for (const { room, user, delivered, read } of marks) {
     const last = rooms.get(room)?.seq ?? 0;
     if (delivered > last || read > last)
-      violations.push({ law: 8, fault: 'receipt', room, detail: `${user} is at ${delivered}/${read}, the room at ${last}` });
+      violations.push({
+        law: 8,
+        fault: 'receipt',
+        room,
+        detail: `${user} is at ${delivered}/${read}, the room at ${last}`,
+      });
   }
   for (const { invoke, ok } of requests) {
     if (invoke.kind !== 'read' || ok?.upTo === undefined) continue;
     const { room, user } = invoke;
     const read = stored.get(`${room} ${user}`)?.read ?? 0;
     if (read < ok.upTo)
-      violations.push({ law: 8, fault: 'receipt', room, detail: `${user} was acked ${ok.upTo} as read, stored is ${read}` });
+      violations.push({
+        law: 8,
+        fault: 'receipt',
+        room,
+        detail: `${user} was acked ${ok.upTo} as read, stored is ${read}`,
+      });
   }
   const heard = new Map<string, number>();
   for (const { session, room, reader, upTo } of receipts) {
     const key = `${session} ${room} ${reader}`;
     const before = heard.get(key) ?? 0;
     if (upTo < before)
-      violations.push({ law: 8, fault: 'receipt', room, detail: `${session} heard ${reader} read ${before}, then ${upTo}` });
+      violations.push({
+        law: 8,
+        fault: 'receipt',
+        room,
+        detail: `${session} heard ${reader} read ${before}, then ${upTo}`,
+      });
     heard.set(key, Math.max(before, upTo));
   }
   return violations;

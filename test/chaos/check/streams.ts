@@ -9,7 +9,9 @@ import type { Evidence, Stream, Violation } from './evidence.js';
  */
 export function streamsAreWhole({ streams, stored }: Evidence): Violation[] {
   const violations: Violation[] = [];
-  const lasting = new Map([...stored].map(([room, rows]) => [room, new Set(rows.map(({ message }) => message.version))]));
+  const lasting = new Map(
+    [...stored].map(([room, rows]) => [room, new Set(rows.map(({ message }) => message.version))]),
+  );
   for (const stream of streams) {
     const due = lasting.get(stream.room) ?? new Set<number>();
     let place: { seq: number; version: number } | null = null;
@@ -55,8 +57,10 @@ function snapshotIsSound({ room, session, messages, seq, version, since }: Joine
     violations.push({ law: 4, fault, room, detail: `${session}: ${detail}` });
   let last = 0;
   for (const message of messages) {
-    if (message.seq <= last) report(message.seq === last ? 'doubled' : 'disorder', `a join has seq ${message.seq} after ${last}`);
-    else if (since === null && last > 0 && message.seq !== last + 1) report('hole', `a snapshot has seq ${message.seq} after ${last}`);
+    if (message.seq <= last)
+      report(message.seq === last ? 'doubled' : 'disorder', `a join has seq ${message.seq} after ${last}`);
+    else if (since === null && last > 0 && message.seq !== last + 1)
+      report('hole', `a snapshot has seq ${message.seq} after ${last}`);
     if (message.seq > seq || message.version > version)
       report('disorder', `a join at ${seq}/${version} has seq ${message.seq}, version ${message.version}`);
     last = message.seq;
@@ -77,9 +81,12 @@ export function heardIsStored({ streams, byId, requests }: Evidence): Violation[
     const report = (law: number, fault: Violation['fault'], detail: string): number =>
       violations.push({ law, fault, room, detail: `${session}: ${id} (seq ${seq}) ${detail}` });
     if (stored === undefined) report(1, 'lost', 'was told and is not stored');
-    else if (stored.message.seq !== seq || stored.room !== room) report(2, 'disorder', `is stored at ${stored.message.seq} of ${stored.room}`);
-    else if (stored.message.version < version) report(1, 'lost', `was told with version ${version}, stored is ${stored.message.version}`);
-    else if (!deleted && contents.get(room)?.has(content) !== true) report(1, 'changed', 'was told with a content that nobody sent');
+    else if (stored.message.seq !== seq || stored.room !== room)
+      report(2, 'disorder', `is stored at ${stored.message.seq} of ${stored.room}`);
+    else if (stored.message.version < version)
+      report(1, 'lost', `was told with version ${version}, stored is ${stored.message.version}`);
+    else if (!deleted && contents.get(room)?.has(content) !== true)
+      report(1, 'changed', 'was told with a content that nobody sent');
   };
   for (const { session, room, entries } of streams)
     for (const entry of entries) {
@@ -119,9 +126,19 @@ export function membersHaveEverything({ run, streams, requests, stored }: Eviden
         const what = `${user} has of seq ${message.seq}`;
         if (own === undefined) violations.push({ law: 4, fault: 'hole', room, detail: `${what} nothing` });
         else if (own.version !== message.version)
-          violations.push({ law: 5, fault: 'hole', room, detail: `${what} version ${own.version}, stored is ${message.version}` });
+          violations.push({
+            law: 5,
+            fault: 'hole',
+            room,
+            detail: `${what} version ${own.version}, stored is ${message.version}`,
+          });
         else if (own.content !== message.content || own.deleted !== message.deleted)
-          violations.push({ law: 5, fault: 'changed', room, detail: `${what} another content at version ${own.version}` });
+          violations.push({
+            law: 5,
+            fault: 'changed',
+            room,
+            detail: `${what} another content at version ${own.version}`,
+          });
       }
     }
   return violations;

@@ -17,7 +17,11 @@ const buildRoot = join(import.meta.dirname, '..', '..', '..');
  * @param names of the mutants; all when empty
  * @returns whether all were caught
  */
-export async function huntMutants(names: readonly string[], seed: number, say: (line: string) => void): Promise<boolean> {
+export async function huntMutants(
+  names: readonly string[],
+  seed: number,
+  say: (line: string) => void,
+): Promise<boolean> {
   const hunted = mutants.filter(({ name }) => names.length === 0 || names.includes(name));
   let caught = 0;
   for (const mutant of hunted) {
@@ -42,7 +46,8 @@ async function hunt(mutant: Mutant, seed: number): Promise<string | null> {
       const path = file.startsWith('sql/') ? join(copy, file) : join(build, file);
       const text = readFileSync(path, 'utf8');
       const parts = text.split(from);
-      if (parts.length !== 2) throw new Error(`the mutant "${mutant.name}" does not fit ${file}: ${parts.length - 1} places`);
+      if (parts.length !== 2)
+        throw new Error(`the mutant "${mutant.name}" does not fit ${file}: ${parts.length - 1} places`);
       writeFileSync(path, parts.join(to));
     }
     for (const nemesis of mutant.nemeses) {

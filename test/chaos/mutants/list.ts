@@ -35,7 +35,11 @@ function early(what: 'acks' | 'broadcasts'): readonly Patch[] {
       to: `globalThis.early = (staged) => { globalThis.early = null; this.#options.post(${first}); };
         const reply = await this.#commit(frame).catch(`,
     },
-    { file: shard, from: 'this.#options.post(reply);', to: `this.#options.post(globalThis.early === null ? ${rest} : reply);` },
+    {
+      file: shard,
+      from: 'this.#options.post(reply);',
+      to: `this.#options.post(globalThis.early === null ? ${rest} : reply);`,
+    },
   ];
 }
 
@@ -73,7 +77,11 @@ export const mutants: readonly Mutant[] = [
     name: 'actor state kept over a reconnect',
     patches: [
       { file: shard, from: 'this.#residents.invalidateAll();', to: '' },
-      { file: shard, from: 'onGone: (partitions) => this.#residents.drop(partitions),', to: 'onGone: () => undefined,' },
+      {
+        file: shard,
+        from: 'onGone: (partitions) => this.#residents.drop(partitions),',
+        to: 'onGone: () => undefined,',
+      },
     ],
     nemeses: ['node-freeze', 'cut-all'],
   },

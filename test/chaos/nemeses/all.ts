@@ -5,9 +5,4 @@ import type { Nemesis } from './nemesis.js';
 import { networkNemeses } from './network.js';
 import { processNemeses } from './process.js';
 
-export const nemeses: readonly Nemesis[] = [
-  ...processNemeses,
-  ...databaseNemeses,
-  ...networkNemeses,
-  ...clientNemeses,
-];
+export const nemeses: readonly Nemesis[] = [...processNemeses, ...databaseNemeses, ...networkNemeses, ...clientNemeses];

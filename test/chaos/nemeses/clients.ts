@@ -39,7 +39,11 @@ async function flood({ workload, history, rooms }: Scene, length: number, until:
           const ack = await participant.ask(op, 'send_message', { room_id: room, content, client_msg_id: name });
           if (ack?.message !== undefined) {
             const { id, seq, version } = ack.message;
-            history.add({ type: 'ok', op, message: { id, seq, version, content: ack.message.content, deleted: false } });
+            history.add({
+              type: 'ok',
+              op,
+              message: { id, seq, version, content: ack.message.content, deleted: false },
+            });
           } else await pause(5);
         }
       }),

@@ -16,16 +16,20 @@ async function usurp(scene: Scene): Promise<void> {
     const rows = await world.postgres.query<{ partition: number; epoch: number }>(sql);
     return new Map(rows.map(({ partition, epoch }) => [partition, epoch]));
   };
-  const raised = await epochs(
-    'update partition_owner set epoch = epoch + 1 returning partition, epoch::int as epoch',
-  );
+  const raised = await epochs('update partition_owner set epoch = epoch + 1 returning partition, epoch::int as epoch');
   // Frames that were under way may still answer; what is begun after that may not.
   await workload.more(1);
   await workload.more(rooms.length * 20);
   const found = await epochs('select partition, epoch::int as epoch from partition_owner');
   for (const room of rooms) {
     const partition = partitionOf(room, partitions);
-    history.add({ type: 'fence', room, partition, raised: raised.get(partition) ?? 0, found: found.get(partition) ?? 0 });
+    history.add({
+      type: 'fence',
+      room,
+      partition,
+      raised: raised.get(partition) ?? 0,
+      found: found.get(partition) ?? 0,
+    });
   }
   healed(scene, 'every room is acked again');
 }

@@ -30,7 +30,12 @@ export interface Nemesis {
   readonly nodeArguments?: readonly string[];
   readonly workload?: { readonly lanes?: number; readonly thinkMs?: number; readonly contentLength?: number };
   /** Figures that the run is to stay below, in milliseconds; beyond them it is late, which is no violation of a law. */
-  readonly bounds?: { readonly silenceMs?: number; readonly takeOverMs?: number; readonly lateMs?: number; readonly firstAckMs?: number };
+  readonly bounds?: {
+    readonly silenceMs?: number;
+    readonly takeOverMs?: number;
+    readonly lateMs?: number;
+    readonly firstAckMs?: number;
+  };
   /** Whether no request may be refused. */
   readonly refusesNothing?: boolean;
   /** Resolves when everything is healed. */

@@ -50,7 +50,10 @@ export class PostgresServer {
 
   /** For a service. @param through the port of a proxy on this machine */
   env(through?: number): Env {
-    const at = through === undefined ? { DB_HOST: this.#folder, DB_PORT: String(port) } : { DB_HOST: '127.0.0.1', DB_PORT: String(through) };
+    const at =
+      through === undefined
+        ? { DB_HOST: this.#folder, DB_PORT: String(port) }
+        : { DB_HOST: '127.0.0.1', DB_PORT: String(through) };
     return { ...at, DB_NAME: database, DB_USER: superuser };
   }
 
@@ -142,7 +145,11 @@ export class PostgresServer {
     }, 'a frame that waits');
   }
 
-  async query<T extends pg.QueryResultRow>(sql: string, values: readonly unknown[] = [], name = database): Promise<T[]> {
+  async query<T extends pg.QueryResultRow>(
+    sql: string,
+    values: readonly unknown[] = [],
+    name = database,
+  ): Promise<T[]> {
     const client = new pg.Client({ host: this.#folder, port, user: superuser, database: name });
     client.on('error', () => undefined);
     await client.connect();
@@ -155,7 +162,14 @@ export class PostgresServer {
 
   /** Resolves when queries are answered. */
   async answering(): Promise<void> {
-    await eventually(() => this.query('select 1').then(() => true, () => false), 'an answer of postgres');
+    await eventually(
+      () =>
+        this.query('select 1').then(
+          () => true,
+          () => false,
+        ),
+      'an answer of postgres',
+    );
   }
 }
 

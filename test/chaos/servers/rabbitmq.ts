@@ -25,7 +25,12 @@ export function hasRabbit(): Promise<boolean> {
 
 interface Body {
   readonly eventId?: string;
-  readonly message?: { readonly id?: string; readonly room_id?: string | null; readonly seq?: number; readonly content?: string };
+  readonly message?: {
+    readonly id?: string;
+    readonly room_id?: string | null;
+    readonly seq?: number;
+    readonly content?: string;
+  };
 }
 
 export class RabbitServer {
