@@ -17,6 +17,7 @@ import { Dispatcher } from './dispatcher.js';
 import type { OutgoingBurst } from './fanout/burst.js';
 import { Wire, type Connection } from './fanout/wire.js';
 import { Hub } from './hub.js';
+import { refuseOtherMethods } from './methods.js';
 import type { EdgeMetrics } from './metrics.js';
 import { eventPacket } from './packets.js';
 import { Session, type ChatServer, type ChatSocket } from './session.js';
@@ -151,6 +152,7 @@ class Edge implements SocketEdge {
       cleanupEmptyChildNamespaces: true,
       cors: { origin: corsOrigin(config.corsOrigins) },
     });
+    io.engine.use(refuseOtherMethods);
     io.engine.use(this.#admission.middleware);
     io.engine.on('connection', (conn: Connection) => {
       this.#connections.add(conn);

@@ -119,5 +119,9 @@ test('garbage before and instead of a handshake harms nothing', async (t) => {
   ]) {
     t.is((await fetch(`${url}/socket.io/${query}`)).status, 400);
   }
+  const opened = await (await fetch(`${url}/socket.io/?EIO=4&transport=polling`)).text();
+  const sid = /"sid":"([\w-]+)"/.exec(opened)?.[1] ?? '';
+  for (const method of ['PUT', 'DELETE', 'PATCH'])
+    t.is((await fetch(`${url}/socket.io/?EIO=4&transport=polling&sid=${sid}`, { method })).status, 405);
   t.like(await ask(await client('alice'), 'get_messages', {}), { success: true });
 });
