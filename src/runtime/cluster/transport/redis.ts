@@ -66,6 +66,7 @@ export class RedisLinks implements Service {
     this.#readers.set(this.#probe, () => this.#answered());
     this.#subscriber.on('message', (channel: string, text: string) => this.#readers.get(channel)?.(text));
     this.#subscriber.on('ready', () => this.#resubscribe());
+    this.#publisher.on('ready', () => this.#sendProbe());
     for (const client of [this.#publisher, this.#subscriber])
       client.on('close', () => this.#lose('a connection was closed'));
   }
