@@ -9,6 +9,7 @@ import { Committer } from '../../src/runtime/committer.js';
 import { Ownership } from '../../src/runtime/ownership.js';
 import { Residents } from '../../src/runtime/residents.js';
 import { type WriteFailure } from '../../src/runtime/store/port.js';
+import { generousMs } from '../harness/eventually.js';
 import { MemoryWriter, type Mishap } from './memory-writer.js';
 
 const log = pino({ level: 'silent' });
@@ -64,7 +65,7 @@ function setUp(recentMessages = 3, alone = true, partitions: readonly number[] =
 
 async function until(come: () => boolean): Promise<void> {
   // The writer in memory gives no signal for what it is asked.
-  while (!come()) await turn();
+  for (const end = Date.now() + generousMs; !come(); await turn()) if (Date.now() > end) throw new Error('never');
 }
 
 let ids = 0;

@@ -9,6 +9,7 @@ import type { FrameReply } from '../../src/runtime/frames.js';
 import type { ShardSettings } from '../../src/runtime/host-protocol.js';
 import { partitionOf } from '../../src/runtime/placement.js';
 import { Shard } from '../../src/runtime/shard.js';
+import { generousMs } from '../harness/eventually.js';
 import { MemoryWriter } from './memory-writer.js';
 
 const partitions = 4;
@@ -75,11 +76,11 @@ async function setUp(t: { teardown: (fn: () => Promise<void>) => void }, wanted:
 }
 
 async function until<T>(find: () => T | undefined | false): Promise<T> {
-  for (;;) {
+  for (const end = Date.now() + generousMs; Date.now() < end; await turn()) {
     const found = find();
     if (found !== undefined && found !== false) return found;
-    await turn();
   }
+  throw new Error('never came true');
 }
 
 function send(key: string): Command {
