@@ -144,6 +144,14 @@ export interface StoredReceipt {
   readonly read: number;
 }
 
+/** The end of somebody's access, at its place in the room's stream; of everybody's where `user` is null. */
+export interface StoredRemoval {
+  readonly type: 'stored_removal';
+  readonly room: string;
+  readonly user: string | null;
+  readonly version: number;
+}
+
 /** An integration event as a consumer of the exchange got it. */
 export interface Integration {
   readonly type: 'integration';
@@ -193,6 +201,7 @@ export type Entry =
   | Stored
   | StoredRoom
   | StoredReceipt
+  | StoredRemoval
   | Integration
   | Fence
   | Run;

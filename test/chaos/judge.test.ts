@@ -205,6 +205,9 @@ test('whoever is no member and hears of the room is a leak, and so is a content 
 });
 
 test('what reaches a member after their removal is a leak', (t) => {
+  const end: Entry = { type: 'stored_removal', room, user: 'bob', version: 2 };
+  t.true(found([...sound(), end]).includes('10 leak'));
+  t.false(found([...sound(), { ...end, user: 'eve' }]).includes('10 leak'));
   const removed: Entry = { type: 'resync', user: 'bob', session: 'bob#1', room, version: 2, reason: 'removed' };
   t.true(found(tampered(heardBy('bob', 3), (entry) => [removed, entry])).includes('10 leak'));
 });

@@ -54,6 +54,10 @@ export async function run(options: RunOptions): Promise<Outcome> {
   const guests = Object.fromEntries(rooms.map((room) => [room, `${room}-guest`]));
   const { name, nodes, rabbit = false } = nemesis;
   history.add({ type: 'run', nemesis: name, seed, nodes, members, guests, integration: rabbit });
+  // Who reads nothing is a member, too, but nobody of whom anything is expected.
+  const memberships = new Map(
+    rooms.map((room) => [room, [...(members[room] ?? []), `${room}-guest`, `slow-a-${room}`, `slow-b-${room}`]]),
+  );
   let failure: string | null = null;
   let world: World | null = null;
   let workload: Workload | null = null;
@@ -65,10 +69,7 @@ export async function run(options: RunOptions): Promise<Outcome> {
       redis: nemesis.redis ?? false,
       rabbit,
       proxied: nemesis.proxied ?? false,
-      // Who reads nothing is a member, too, but nobody of whom anything is expected.
-      members: new Map(
-        rooms.map((room) => [room, [...(members[room] ?? []), `${room}-guest`, `slow-a-${room}`, `slow-b-${room}`]]),
-      ),
+      members: memberships,
       env: nemesis.env ?? {},
       nodeArguments: nemesis.nodeArguments ?? [],
     });
@@ -85,7 +86,15 @@ export async function run(options: RunOptions): Promise<Outcome> {
     });
     await workload.start();
     const intruder = intrude(world.urls, history, rooms);
-    await nemesis.strike({ world, workload, history, random: random.fork(), rooms, rounds: options.rounds });
+    await nemesis.strike({
+      world,
+      memberships,
+      workload,
+      history,
+      random: random.fork(),
+      rooms,
+      rounds: options.rounds,
+    });
     if (workload.acked < options.leastAcked) await workload.more(options.leastAcked - workload.acked);
     await workload.settle();
     await (await intruder).close();
@@ -162,6 +171,12 @@ async function conclude(world: World, workload: Workload, history: History, room
   );
   for (const { room_key, sender_id, client_msg_id, ...message } of messages)
     history.add({ type: 'stored', room: room_key, sender: sender_id, name: client_msg_id, message });
+  const removals = await postgres.query<{ room_key: string; user_id: string | null; version: number }>(
+    'select room_key, user_id, version::int as version from room_removals where room_key = any($1)',
+    [rooms],
+  );
+  for (const { room_key, user_id, version } of removals)
+    history.add({ type: 'stored_removal', room: room_key, user: user_id, version });
   const marks = await postgres.query<{ room_key: string; user_id: string; delivered: number; read: number }>(
     'select room_key, user_id, delivered_seq::int as delivered, read_seq::int as read from receipts where room_key = any($1)',
     [rooms],

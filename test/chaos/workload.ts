@@ -22,6 +22,8 @@ export interface WorkloadOptions {
   readonly lanes: number;
   /** Mean pause of a lane between two requests. */
   readonly thinkMs: number;
+  /** Guests at once per room. Defaults to one. */
+  readonly visitors?: number;
   /** Length of messages. Defaults to a line. */
   readonly contentLength?: number;
 }
@@ -87,7 +89,9 @@ export class Workload {
       const own: Own[] = [];
       for (let lane = 0; lane < lanes; lane += 1) this.#lanes.push(this.#act(participant, room, own, random.fork()));
     }
-    for (const [room, guest] of Object.entries(this.#options.guests)) this.#lanes.push(this.#visit(guest, room));
+    for (const [room, guest] of Object.entries(this.#options.guests))
+      for (let visitor = 0; visitor < (this.#options.visitors ?? 1); visitor += 1)
+        this.#lanes.push(this.#visit(guest, room, visitor));
   }
 
   /** Resolves when so many more messages are acked, and at least one in every room. */
@@ -134,9 +138,9 @@ export class Workload {
     for (const participant of [...this.participants, ...this.#guests]) participant.close();
   }
 
-  async #visit(guest: string, room: string): Promise<void> {
+  async #visit(guest: string, room: string, first: number): Promise<void> {
     const { urls, history } = this.#options;
-    for (let visit = 0; this.#running; visit += 1) {
+    for (let visit = first; this.#running; visit += 1) {
       const participant = new Participant(guest, visit, { urls, history });
       this.#guests.add(participant);
       await participant.enter([room]);

@@ -21,20 +21,27 @@ export function outsidersHearNothing({ run, streams, requests }: Evidence): Viol
 }
 
 /** After the end of somebody's access nothing that was sequenced later reaches them, until they join again. */
-export function removedHearNothing({ streams }: Evidence): Violation[] {
+export function removedHearNothing({ streams, removals }: Evidence): Violation[] {
   const violations: Violation[] = [];
-  for (const { session, room, entries } of streams) {
-    let removed = false;
+  for (const { session, user, room, entries } of streams) {
+    const ends = removals.filter((one) => one.room === room && (one.user === null || one.user === user));
+    let told = false;
+    let joined = 0;
     for (const entry of entries) {
-      if (entry.type === 'resync') removed ||= entry.reason === 'removed' || entry.reason === 'room_deleted';
-      else if (entry.type === 'joined') removed = false;
-      else if (removed)
-        violations.push({
-          law: 10,
-          fault: 'leak',
-          room,
-          detail: `${session} heard version ${entry.message.version} after its removal`,
-        });
+      if (entry.type === 'resync') told ||= entry.reason === 'removed' || entry.reason === 'room_deleted';
+      else if (entry.type === 'joined') {
+        told = false;
+        joined = entry.version;
+      } else {
+        const { version } = entry.message;
+        if (told || ends.some((end) => joined < end.version && version > end.version))
+          violations.push({
+            law: 10,
+            fault: 'leak',
+            room,
+            detail: `${session} heard version ${version} after its removal`,
+          });
+      }
     }
   }
   return violations;

@@ -12,6 +12,7 @@ import type {
   Run,
   Stored,
   StoredReceipt,
+  StoredRemoval,
   StoredRoom,
   Timed,
 } from '../history.js';
@@ -71,6 +72,7 @@ export interface Evidence {
   readonly byId: ReadonlyMap<string, Stored>;
   readonly rooms: ReadonlyMap<string, StoredRoom>;
   readonly marks: readonly StoredReceipt[];
+  readonly removals: readonly StoredRemoval[];
   readonly fences: readonly Fence[];
 }
 
@@ -82,6 +84,7 @@ export function evidenceOf(history: readonly Timed[]): Evidence {
   const stored = new Map<string, Stored[]>();
   const rooms = new Map<string, StoredRoom>();
   const marks: StoredReceipt[] = [];
+  const removals: StoredRemoval[] = [];
   const fences: Fence[] = [];
   const receipts: At<ReceiptHeard>[] = [];
   const integration: At<Integration>[] = [];
@@ -126,6 +129,9 @@ export function evidenceOf(history: readonly Timed[]): Evidence {
       case 'stored_receipt':
         marks.push(entry);
         break;
+      case 'stored_removal':
+        removals.push(entry);
+        break;
       case 'fence':
         fences.push(entry);
         break;
@@ -146,6 +152,7 @@ export function evidenceOf(history: readonly Timed[]): Evidence {
     byId,
     rooms,
     marks,
+    removals,
     fences,
   };
 }

@@ -24,8 +24,8 @@ const append = 'await ownership.writer.append(append);';
 function early(what: 'acks' | 'broadcasts'): readonly Patch[] {
   const acks = what === 'acks';
   const first = acks
-    ? `{ type: 'frame', shard, number: frame.number, outcomes: staged.outcomes, bursts: [], evicted: [] }`
-    : `{ type: 'frame', shard, number: 0, outcomes: [], bursts: staged.bursts, evicted: [] }`;
+    ? `{ type: 'frame', shard, number: frame.number, outcomes: staged.outcomes, bursts: [] }`
+    : `{ type: 'frame', shard, number: 0, outcomes: [], bursts: staged.bursts }`;
   const rest = acks ? '{ ...reply, number: 0, outcomes: [] }' : '{ ...reply, bursts: [] }';
   return [
     { file: committer, from: append, to: `globalThis.early?.(staged); ${append}` },
@@ -83,7 +83,7 @@ export const mutants: readonly Mutant[] = [
         to: 'onGone: () => undefined,',
       },
     ],
-    nemeses: ['node-freeze', 'cut-all'],
+    nemeses: ['cut-postgres'],
   },
   {
     name: 'no hole repair at the edge',
@@ -94,6 +94,8 @@ export const mutants: readonly Mutant[] = [
         from: 'if (standing !== null && standing.version < version)',
         to: 'if (false)',
       },
+      // The socket edge would announce what the receiver did not fill.
+      { file: 'src/ws/hub.js', from: 'if (version !== null && event.version > version + 1)', to: 'if (false)' },
     ],
     nemeses: ['redis-restart'],
   },

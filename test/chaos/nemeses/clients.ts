@@ -51,6 +51,36 @@ async function flood({ workload, history, rooms }: Scene, length: number, until:
   );
 }
 
+/** Ends a member's access by a message of a neighbour, and lets them in again later. */
+async function removeMember(
+  { world, workload, history, memberships, rooms, random }: Scene,
+  round: number,
+): Promise<void> {
+  const room = random.pick(rooms);
+  const members = memberships.get(room) ?? [];
+  const participant = workload.participants.find(({ user }) => user === members[round % 3]);
+  if (participant === undefined || world.rabbit === null) throw new Error('nobody to remove');
+  const { user } = participant;
+  const told = new Promise<void>((resolve) => {
+    const off = history.onEntry((entry) => {
+      if (entry.type !== 'resync' || entry.user !== user || entry.reason !== 'removed') return;
+      off();
+      resolve();
+    });
+  });
+  memberships.set(
+    room,
+    members.filter((one) => one !== user),
+  );
+  history.add({ type: 'nemesis', phase: 'strike', detail: `${user} is removed` });
+  world.rabbit.publish('message.broadcast.member_removed', { roomId: room, userId: user });
+  await within(told, `the end of the access of ${user}`);
+  await workload.more(60);
+  memberships.set(room, members);
+  history.add({ type: 'nemesis', phase: 'heal', detail: `${user} is a member again` });
+  await participant.rejoin(room);
+}
+
 export const clientNemeses: readonly Nemesis[] = [
   {
     name: 'slow-consumer',
@@ -76,6 +106,15 @@ export const clientNemeses: readonly Nemesis[] = [
       healed(scene, 'the slow sockets were closed');
       await workload.more(200 * scene.rounds);
     },
+  },
+  {
+    name: 'member-removed',
+    fault: 'Member removed during traffic',
+    nodes: 2,
+    redis: true,
+    rabbit: true,
+    env: { NEIGHBOUR_CACHE_TTL_MS: '100' },
+    strike: (scene) => rounds(scene, (round) => removeMember(scene, round)),
   },
   {
     name: 'reconnect-storm',

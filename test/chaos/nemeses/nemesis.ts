@@ -3,7 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Env } from '../../harness/service.js';
 import type { History } from '../history.js';
 import type { Random } from '../random.js';
-import type { Workload } from '../workload.js';
+import type { Workload, WorkloadOptions } from '../workload.js';
 import type { World } from '../world.js';
 
 /** What a nemesis may do and wait for. */
@@ -13,6 +13,8 @@ export interface Scene {
   readonly history: History;
   readonly random: Random;
   readonly rooms: readonly string[];
+  /** Who is in which room, as the Chat Room Service says; it may be changed. */
+  readonly memberships: Map<string, string[]>;
   /** How often a repeatable fault strikes. */
   readonly rounds: number;
 }
@@ -28,7 +30,7 @@ export interface Nemesis {
   /** Settings of the service beside the usual ones. */
   readonly env?: Env;
   readonly nodeArguments?: readonly string[];
-  readonly workload?: { readonly lanes?: number; readonly thinkMs?: number; readonly contentLength?: number };
+  readonly workload?: Partial<Pick<WorkloadOptions, 'lanes' | 'thinkMs' | 'visitors' | 'contentLength'>>;
   /** Figures that the run is to stay below, in milliseconds; beyond them it is late, which is no violation of a law. */
   readonly bounds?: {
     readonly silenceMs?: number;

@@ -85,6 +85,26 @@ export const networkNemeses: readonly Nemesis[] = [
   linkCut('cut-all', 'both', ['postgres', 'redis']),
   linkCut('cut-all-one-way', 'up', ['postgres', 'redis']),
   {
+    // Rooms that are read more than written to: whoever gets a room back is asked for it before a write shows where it stands.
+    name: 'cut-postgres',
+    fault: cutFault,
+    nodes: 2,
+    redis: true,
+    proxied: true,
+    workload: { lanes: 1, thinkMs: 250, visitors: 4 },
+    strike: (scene) =>
+      rounds(scene, async (round) => {
+        const proxy = scene.world.node(round % 2).postgres;
+        struck(scene, `node ${round % 2} has no way to postgres`);
+        proxy?.cut(true);
+        await hold(scene.random.between(4_000, 6_000));
+        proxy?.restore();
+        healed(scene, `node ${round % 2}: the way is open`);
+        // Its partitions come back to it once the others trust it again.
+        await hold(4_000);
+      }),
+  },
+  {
     name: 'rabbit-down',
     fault: rabbitFault,
     nodes: 1,

@@ -35,7 +35,7 @@ export class PostgresServer {
     mkdirSync(home, { recursive: true });
     const user = serverUser(home);
     user.own(home);
-    const binaries = findBinaries(user, home);
+    const binaries = findBinaries(user);
     const { data } = await openCluster(home, binaries, user, false);
     const server = new PostgresServer(home, user, binaries, data);
     await server.start();
