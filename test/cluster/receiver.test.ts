@@ -168,9 +168,19 @@ class Run {
   }
 }
 
+/** What a client knows of the room. */
+interface Seen {
+  version: number;
+  seq: number;
+  /** By seq: the version of each message. */
+  readonly changed: Map<number, number>;
+  /** False once it was told that it may have missed something. */
+  readonly known: boolean;
+}
+
 /** What is wrong with all that a socket heard; null when nothing is. */
 function damage(heard: readonly Heard[], store: StoredRooms, mayResync: boolean): string | null {
-  let seen: { version: number; seq: number; changed: Map<number, number>; known: boolean } | null = null;
+  let seen = null as Seen | null;
   for (const { event, body } of heard) {
     const [version, seq] = [Number(body['version']), Number(body['seq'])];
     if (event === 'left') seen = null;
@@ -237,7 +247,9 @@ const others = (bursts: StreamMessage['bursts'], epoch = 1, heads: StreamMessage
 };
 
 function hears({ heard }: Listener): string[] {
-  return heard.map(({ event, body }) => `${event} ${String(body['version'] ?? '')}`.trim());
+  return heard.map(({ event, body }) =>
+    `${event} ${typeof body['version'] === 'number' ? body['version'] : ''}`.trim(),
+  );
 }
 
 test('a socket whose answer was overtaken is brought up to the others at once, and nobody hears anything twice', async (t) => {

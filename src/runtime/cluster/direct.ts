@@ -21,6 +21,7 @@ import {
   openingOf,
   readAll,
   readBursts,
+  tupleOf,
 } from './stream-codec.js';
 import type { StreamMetrics } from './stream-metrics.js';
 import type { RedisLinks } from './transport/redis.js';
@@ -155,14 +156,12 @@ export class DirectRelay implements Service {
 }
 
 function readHead(given: unknown): DirectHead | null {
-  if (!Array.isArray(given) || given.length !== 3) return null;
-  const [key, version, ageMs]: readonly unknown[] = given;
+  const [key, version, ageMs] = tupleOf(given, 3);
   return isName(key) && isDirect(key) && isCount(version) && isCount(ageMs) ? [key, version, ageMs] : null;
 }
 
 function readPersonal(given: unknown): readonly [string, string] | null {
-  if (!Array.isArray(given) || given.length !== 2) return null;
-  const [userId, packet]: readonly unknown[] = given;
+  const [userId, packet] = tupleOf(given, 2);
   const known = isPacket(packet) && /^\["marked_(read|delivered)",/.test(packet);
   return isName(userId) && known ? [userId, packet] : null;
 }

@@ -133,8 +133,7 @@ export function open(text: unknown, partitions: number): Decoded<Readonly<Record
 
 export function readBursts(given: unknown): readonly StreamBurst[] | null {
   return readAll(given, (one) => {
-    if (!Array.isArray(one) || one.length !== 4) return null;
-    const [key, from, to, events]: readonly unknown[] = one;
+    const [key, from, to, events] = tupleOf(one, 4);
     if (!isName(key) || !isCount(from) || !isCount(to)) return null;
     const read = readAll(events, readEvent);
     return read === null ? null : { key, from, to, events: read };
@@ -143,21 +142,25 @@ export function readBursts(given: unknown): readonly StreamBurst[] | null {
 
 export function readHeads(given: unknown): readonly (readonly [RoomKey, number])[] | null {
   return readAll(given, (one) => {
-    if (!Array.isArray(one) || one.length !== 2) return null;
-    const [key, version]: readonly unknown[] = one;
+    const [key, version] = tupleOf(one, 2);
     return isName(key) && isCount(version) ? ([key, version] as const) : null;
   });
 }
 
 function readEvent(given: unknown): PlacedBroadcast | null {
-  if (!Array.isArray(given) || given.length < 4 || given.length > 5) return null;
-  const [packet, version, except, at, evict]: readonly unknown[] = given;
+  const [packet, version, except, at, evict] = tupleOf(given, 4, 5);
   if (!isPacket(packet) || !isCount(at)) return null;
   if (version !== null && !isCount(version)) return null;
   if (except !== null && !isName(except)) return null;
-  if (given.length === 4) return { packet, version, except, at };
+  if (evict === undefined) return { packet, version, except, at };
   if (version === null || (evict !== null && !isName(evict))) return null;
   return { packet, version, except, at, evict: { userId: evict } };
+}
+
+/** The elements of an array of such a length; nothing of anything else. What JSON makes holds no `undefined`. */
+export function tupleOf(given: unknown, least: number, most = least): readonly unknown[] {
+  if (!Array.isArray(given) || given.length < least || given.length > most) return [];
+  return given;
 }
 
 /** Every element read, or null when one could not be. */

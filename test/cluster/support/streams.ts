@@ -125,6 +125,11 @@ export interface Heard {
   readonly body: Readonly<Record<string, unknown>>;
 }
 
+/** As much of something as the test needs. */
+function standIn<T>(parts: object): T {
+  return parts as T;
+}
+
 /** A session whose connection only remembers. */
 export class Listener {
   readonly session: Session;
@@ -140,8 +145,7 @@ export class Listener {
         this.heard.push({ event, body });
       },
     };
-    const socket: Partial<ChatSocket> = Object.assign({}, { conn });
-    this.session = new Session(userId, socket as ChatSocket, hub.flusher, 1_048_576, () => undefined);
+    this.session = new Session(userId, standIn<ChatSocket>({ conn }), hub.flusher, 1_048_576, () => undefined);
     this.session.identity = { userId, username: userId, expiresAt: null };
     hub.addUser(userId, this.session);
   }
