@@ -1,5 +1,6 @@
 /** Faults of Postgres and of the way to it. */
 import { partitionOf } from '../../../src/runtime/placement.js';
+import { eventually } from '../../harness/eventually.js';
 import { healed, hold, rounds, struck, type Nemesis, type Scene } from './nemesis.js';
 
 const restarted = 'Postgres restarted, or every backend terminated';
@@ -86,8 +87,13 @@ export const databaseNemeses: readonly Nemesis[] = [
       await scene.workload.more(200);
       struck(scene, 'SIGSTOP of postgres');
       postgres.freeze(true);
-      await hold(8_000);
+      const { url } = scene.world.node(0).service;
+      const status = async (path: string): Promise<number> => (await fetch(url + path)).status;
+      await eventually(async () => (await status('/ready')) === 503, 'a readiness that is red');
+      await hold(6_000);
+      const live = await status('/live');
       postgres.freeze(false);
+      if (live !== 200) throw new Error(`/live answered ${live} while the database was frozen`);
       healed(scene, 'SIGCONT of postgres');
       await scene.workload.more(400);
     },

@@ -1,0 +1,32 @@
+/** Thousands of idle rooms leave the memory of a real process, and are there again when somebody comes. */
+import test from 'ava';
+import { eventually } from '../harness/eventually.js';
+import { checkHistory } from '../harness/laws.js';
+import { stageFor, unique } from '../harness/stage.js';
+
+const rooms = 2_000;
+const stage = stageFor(test, { ROOM_IDLE_TTL_MS: '500', ACK_BACKLOG: '10000' });
+
+async function resident(): Promise<number> {
+  const text = await (await fetch(`${stage.url}/metrics`)).text();
+  const values = [...text.matchAll(/^dinguscord_messages_resident_rooms(?:\{[^}]*\})? (\d+)/gm)].map(([, value]) =>
+    Number(value),
+  );
+  if (values.length === 0) throw new Error('no metric of resident rooms');
+  return values.reduce((sum, value) => sum + value, 0);
+}
+
+test('rooms that nobody is in leave memory after their idle time, and lose nothing by it', async (t) => {
+  const ann = await stage.client('ann');
+  const names = Array.from({ length: rooms }, () => unique('idle'));
+  const acks = await Promise.all(
+    names.map((room) => ann.ask('send_message', { room_id: room, content: 'before', client_msg_id: 'one' })),
+  );
+  t.true(acks.every(({ success }) => success));
+  await eventually(async () => (await resident()) === 0, 'the eviction of all rooms');
+  const room = names[0] ?? '';
+  t.deepEqual((await ann.send(room, 'before', { client_msg_id: 'one' })).id, acks[0]?.message?.id);
+  t.is((await ann.send(room, 'after')).seq, 2);
+  const { messages, total } = await stage.rest('ann').history(room);
+  t.deepEqual(checkHistory(room, messages, total), []);
+});
