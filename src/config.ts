@@ -142,7 +142,7 @@ const runtime = {
   roomIdleTtlMs: integer('ROOM_IDLE_TTL_MS', 300_000, 10, 86_400_000, 'ms', 'An empty room unused for this long leaves memory'),
   roomRecentMessages: integer('ROOM_RECENT_MESSAGES', 50, 1, 1000, 'messages', 'Newest messages kept in memory per room and sent with room_joined'),
   roomRecentBytes: integer('ROOM_RECENT_BYTES', 131_072, 4096, 16_777_216, 'bytes', 'Most bytes of them per room'),
-  maxResidentRooms: integer('MAX_RESIDENT_ROOMS', 100_000, 16, 10_000_000, 'rooms', 'Rooms in memory over all workers; over it the least recently used go'),
+  maxResidentRooms: integer('MAX_RESIDENT_ROOMS', 100_000, 16, 10_000_000, 'rooms', 'Rooms in memory, an equal share per shard; over it the empty ones that were least recently used go. Rooms with sockets in them stay: while a shard has its share of these, a join into a further room is refused as OVERLOADED'),
   workerMaxHeapMb: integer('WORKER_MAX_HEAP_MB', 1024, 64, 65_536, 'MB', 'Heap of one worker thread; a worker over it is replaced'),
   workerStuckMs: integer('WORKER_STUCK_MS', 2_000, 100, 60_000, 'ms', 'A worker whose event loop is silent for this long is replaced'),
   workerRestarts: integer('WORKER_RESTARTS', 10, 0, 1000, 'restarts', 'More worker restarts than this within a minute end the process'),

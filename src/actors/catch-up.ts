@@ -6,24 +6,27 @@ import { surplus } from './recent.js';
 import type { RoomState } from './state.js';
 
 export interface CatchUp {
+  /** The version that the socket has; 0 when it has none. */
+  readonly since: number;
   /** Seq ascending; null: the recent messages instead. */
   readonly changed: readonly Message[] | null;
   /** Why a `since` could not be served. */
   readonly resync: ResyncReason | null;
 }
 
-const recentOnly: CatchUp = { changed: null, resync: null };
-const nothingNew: CatchUp = { changed: [], resync: null };
+const recentOnly: CatchUp = { since: 0, changed: null, resync: null };
+const none: readonly Message[] = [];
 
 export function catchUp(state: RoomState, since: number | null, limits: ActorLimits): CatchUp {
   if (since === null) return recentOnly;
-  if (since === state.lastVersion) return nothingNew;
-  if (since > state.lastVersion) return { changed: null, resync: 'unknown_version' };
+  if (since === state.lastVersion) return { since, changed: none, resync: null };
+  if (since > state.lastVersion) return { since, changed: null, resync: 'unknown_version' };
   // Changes of this frame are all at hand, in the ring or among the guests; the floor rises only when it settles.
   const complete = Math.min(state.floor, state.frame?.changesSince ?? Infinity);
   const changed = since < complete ? null : changesAtHand(state, since);
-  if (changed === null || changed.length > limits.catchUpMessages) return { changed: null, resync: 'too_many_changes' };
-  return { changed, resync: null };
+  if (changed === null || changed.length > limits.catchUpMessages)
+    return { since, changed: null, resync: 'too_many_changes' };
+  return { since, changed, resync: null };
 }
 
 function changesAtHand(state: RoomState, since: number): Message[] {

@@ -1,17 +1,19 @@
 /**
  * Replies and broadcasts as JSON text. A message is encoded once for its reply and its broadcast, which follow each other;
- * the recent messages of a room once for all joins until one of them changes.
+ * the recent messages of a room once for all joins until one of them changes, and what changed since a version once for all
+ * joins of a frame that have it.
  */
 import type { ActorLimits } from './protocol/limits.js';
 import type { Broadcast, RoomEvent } from './protocol/events.js';
 import { evictionBroadcast } from './protocol/eviction.js';
-import { roomIdOf } from './protocol/ids.js';
+import { isDirect, roomIdOf } from './protocol/ids.js';
 import { encodeMessage, type Message } from './protocol/message.js';
 import { deletion, messagePacket, packetText } from './protocol/packets.js';
 import type { Answer } from './protocol/replies.js';
 import { recentMessages } from './catch-up.js';
 import type { RoomReply } from './reply.js';
 import type { RoomState } from './state.js';
+import { typingNow } from './typing.js';
 
 /** Rooms whose recent messages are kept as text, so that idle rooms keep none; over it the oldest text is dropped. */
 const textsKept = 32;
@@ -23,6 +25,8 @@ export class Encoder {
   /** The message encoded last: a message is never changed in place, so the same object has the same text. */
   #last: { readonly message: Message; readonly text: string } | null = null;
   readonly #withText = new Set<RoomState>();
+  /** Catch-ups of this frame by version, as the rooms stand now; as many as its joins have distinct versions. */
+  readonly #catchUps = new Map<RoomState, Map<number, string>>();
 
   constructor(limits: ActorLimits) {
     this.#limits = limits;
@@ -31,6 +35,7 @@ export class Encoder {
   /** Lets go of what a deleted message may still be in. */
   forget(): void {
     this.#last = null;
+    this.#catchUps.clear();
   }
 
   reply(state: RoomState, reply: RoomReply): Answer {
@@ -59,9 +64,17 @@ export class Encoder {
 
   #joined(state: RoomState, reply: Extract<RoomReply, { kind: 'joined' }>): string {
     const roomId = JSON.stringify(roomIdOf(state.key));
-    const { changed } = reply.catchUp;
-    const messages = changed === null ? this.#recent(state) : arrayOf(changed);
+    const { since, changed } = reply.catchUp;
+    const messages = changed === null ? this.#recent(state) : this.#changed(state, since, changed);
     return `{"roomId":${roomId},"messages":${messages},"success":true,"seq":${state.lastSeq},"version":${state.lastVersion},"unread":${reply.unread}}`;
+  }
+
+  #changed(state: RoomState, since: number, changed: readonly Message[]): string {
+    let texts = this.#catchUps.get(state);
+    if (texts === undefined) this.#catchUps.set(state, (texts = new Map()));
+    let text = texts.get(since);
+    if (text === undefined) texts.set(since, (text = arrayOf(changed)));
+    return text;
   }
 
   #recent(state: RoomState): string {
@@ -78,6 +91,7 @@ export class Encoder {
   }
 
   broadcasts(state: RoomState, event: RoomEvent): readonly Broadcast[] {
+    if (event.durable) this.#catchUps.delete(state);
     switch (event.type) {
       case 'message_created':
       case 'message_edited': {
@@ -102,8 +116,12 @@ export class Encoder {
         return event.announced ? [aboutUser('user_typing', state, event.userId)] : silence;
       case 'typing_stopped':
         return [aboutUser('user_stopped_typing', state, event.userId)];
-      case 'occupants_announced':
-        return silence;
+      case 'occupants_announced': {
+        // Typing in direct conversations is told to users, of whom nobody is announced.
+        if (!event.first || isDirect(state.key)) return silence;
+        const data = JSON.stringify({ roomId: roomIdOf(state.key), typingUsers: typingNow(state) });
+        return [broadcast(packetText('typing_users', data), null, null)];
+      }
     }
   }
 

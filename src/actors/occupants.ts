@@ -5,7 +5,7 @@ import type { ActorLimits } from './protocol/limits.js';
 import { catchUp } from './catch-up.js';
 import { unreadOf } from './receipts.js';
 import { refuseRemoved } from './removals.js';
-import { answer, done, noEvents, type RoomDecision, type RoomReply } from './reply.js';
+import { answer, done, type RoomDecision, type RoomReply } from './reply.js';
 import type { RoomState } from './state.js';
 import { stopOf } from './typing.js';
 import { setOccupant } from './undo.js';
@@ -36,9 +36,10 @@ export function decideLeave(state: RoomState, command: LeaveCommand, now: number
   return answer({ kind: 'left' }, events);
 }
 
-export function decideAnnounce(command: AnnounceCommand): RoomDecision {
-  const { occupants } = command;
-  return answer(done, occupants.length === 0 ? noEvents : [{ type: 'occupants_announced', durable: false, occupants }]);
+export function decideAnnounce(state: RoomState, { occupants }: AnnounceCommand): RoomDecision {
+  if (occupants.length === 0) return answer(done);
+  const first = state.occupants === null;
+  return answer(done, [{ type: 'occupants_announced', durable: false, first, occupants }]);
 }
 
 /** Whether a socket of one of these nodes is in the room. */

@@ -3,6 +3,7 @@
  * What lies between a mark and the head is what the user has not read.
  */
 import type { MarkCommand } from './protocol/commands.js';
+import type { Known } from './protocol/decision.js';
 import type { ReceiptEvent } from './protocol/events.js';
 import type { Message } from './protocol/message.js';
 import { canonicalId } from './facts.js';
@@ -17,7 +18,7 @@ function marksOf(state: RoomState, userId: string): Watermarks {
   return state.marks?.get(userId) ?? unmarked;
 }
 
-export function decideMark(state: RoomState, command: MarkCommand): RoomDecision {
+export function decideMark(state: RoomState, command: MarkCommand, known: Known | null): RoomDecision {
   const { level, userId } = command;
   const named = namedMessages(state, command.messageIds);
   if (command.messageIds.length > 0 && named.length === 0) return refuse('NOT_FOUND', 'None of the messages exists');
@@ -25,7 +26,9 @@ export function decideMark(state: RoomState, command: MarkCommand): RoomDecision
   for (const message of named) if (message.seq > reach) reach = message.seq;
 
   const marks = marksOf(state, userId);
-  const from = marks[level];
+  // It may have been this command, in a frame whose outcome was lost, that raised the mark: then nobody was told.
+  const replayed = reach <= marks[level] && known?.resent === true && reach > 0;
+  const from = replayed ? Math.min(reach, ...named.map(({ seq }) => seq)) - 1 : marks[level];
   if (reach <= from) return answer({ kind: 'marked', messageIds: [], from, upTo: from });
   const event: ReceiptEvent = {
     type: 'receipt_advanced',
@@ -33,10 +36,11 @@ export function decideMark(state: RoomState, command: MarkCommand): RoomDecision
     level,
     userId,
     delivered: Math.max(marks.delivered, reach),
-    read: level === 'read' ? reach : marks.read,
+    read: level === 'read' ? Math.max(marks.read, reach) : marks.read,
     from,
     upTo: reach,
     messageIds: coveredIds(state, named, userId, from, reach),
+    replayed,
   };
   return answer({ kind: 'marked', messageIds: event.messageIds, from, upTo: reach }, [event]);
 }
@@ -73,6 +77,7 @@ function countsFor(message: Message, userId: string): boolean {
 }
 
 export function evolveReceipt(state: RoomState, event: ReceiptEvent): void {
+  if (event.replayed) return; // the store had it when this memory was read
   const { userId, delivered, read } = event;
   const before = marksOf(state, userId);
   const marks = (state.marks ??= new Map<string, Watermarks>());

@@ -80,7 +80,7 @@ function decide(
     case 'delete':
       return decideDelete(state, command, now, known);
     case 'mark':
-      return decideMark(state, command);
+      return decideMark(state, command, known);
     case 'join':
       return decideJoin(state, command, limits);
     case 'leave':
@@ -92,7 +92,7 @@ function decide(
     case 'typing_users':
       return decideTypingUsers(state, now, limits);
     case 'announce':
-      return decideAnnounce(command);
+      return decideAnnounce(state, command);
     case 'evict':
       return decideEvict(state, command, now, known);
     case 'forget':

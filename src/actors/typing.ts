@@ -36,9 +36,14 @@ export function decideTick(state: RoomState, now: number, limits: ActorLimits): 
 
 /** Users who are typing now, the first to start first. */
 export function decideTypingUsers(state: RoomState, now: number, limits: ActorLimits): RoomDecision {
-  const typing = [...(state.typing ?? [])].filter(([, entry]) => !ended(entry, now, limits));
+  return answer({ kind: 'typing_users', userIds: typingNow(state, (entry) => !ended(entry, now, limits)) });
+}
+
+/** Users of whose typing the others were told, and not of its end, the first to start first. */
+export function typingNow(state: RoomState, such: (entry: Typing) => boolean = () => true): readonly string[] {
+  const typing = [...(state.typing ?? [])].filter(([, entry]) => such(entry));
   typing.sort(([, a], [, b]) => a.order - b.order);
-  return answer({ kind: 'typing_users', userIds: typing.map(([userId]) => userId) });
+  return typing.map(([userId]) => userId);
 }
 
 /** The end of a user's typing, if the others think that the user types. */

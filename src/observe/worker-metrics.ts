@@ -8,7 +8,7 @@ import { watchLoopDelay } from './loop-delay.js';
 import { prefix, snapshotOf, type Snapshot } from './registry.js';
 
 /** Why a frame was tried again; the label's values are these and no others. */
-const retryReasons = ['duplicate', 'fenced', 'stale', 'data', 'transient', 'lost', 'threw'] as const;
+const retryReasons = ['duplicate', 'fenced', 'stale', 'data', 'slow', 'transient', 'lost', 'threw'] as const;
 export type RetryReason = (typeof retryReasons)[number];
 
 /** What a look-up in the cache of recent history may come to. */

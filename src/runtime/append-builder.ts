@@ -35,8 +35,8 @@ export class AppendBuilder {
 
   add(key: RoomKey, event: RoomEvent): void {
     if (!event.durable) return;
+    if (event.replayed) return;
     if (event.type === 'receipt_advanced') this.#addReceipt(key, event);
-    else if (event.replayed) return;
     else if (event.type === 'members_evicted') this.#addRemoval(key, event);
     else this.#addMessage(event);
     this.#outbox?.add(key, this.#rooms.get(key)?.partition ?? 0, event);

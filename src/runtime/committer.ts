@@ -6,19 +6,21 @@
  * | duplicate | no | look up which ids exist, decide again with that knowledge |
  * | stale | no | read the rooms again, decide again; still stale after three times: treated as fenced |
  * | data | no | halve the batch until one command is alone, and refuse that one (law 7) |
+ * | slow | no | halve the batch likewise: one command must not use up the time of its neighbours; alone, as `transient` |
  * | transient | no | wait a little and try again, until nobody waits for the answers any more |
  * | fenced | no | throw every state away, take the partitions again, decide again |
  * | lost | unknown | the same, and look up first what did commit |
  * | a partition is not held (any more) | maybe, if it was lost meanwhile | its commands are answered `moved`: sent again to the owner, who looks them up |
  * | a command threw | no | refuse that command, decide the others again |
+ * | (the commands need too much from the store) | no | halve the batch before anything is asked |
  */
 import type { Command } from '../actors/protocol/commands.js';
 import type { RoomKey } from '../actors/protocol/ids.js';
-import type { Need } from '../actors/protocol/state.js';
 import { reject, type RejectionCode } from '../actors/rejections.js';
 import type { Log } from '../observe/log.js';
 import type { Behaviour, Known } from './behaviour.js';
 import type { Burst, LaneOutcome } from './frames.js';
+import { gather, rowsPerBatch, type Asked } from './needs.js';
 import type { Ownership } from './ownership.js';
 import type { Residents, RoomCell } from './residents.js';
 import { stage, StagingFault, type Batch, type Refusal } from './stage.js';
@@ -61,11 +63,15 @@ export class Committer<State, Reply> {
     const outcomes: LaneOutcome[] = [];
     const bursts: Burst[] = [];
     // Batches still to commit, in order: more than one only while a bad command is being found.
-    const open: Batch[] = [{ commands, offset: 0, resent, lookUp: resent, known: null, refused: new Map() }];
+    const open: Batch[] = [
+      { commands, offset: 0, resent, lookUp: resent, known: null, refused: new Map(), slow: false },
+    ];
     const giveUpAt = Date.now() + this.#options.replyDeadlineMs;
     for (let batch = open.shift(); batch !== undefined; batch = open.shift()) {
-      const result = await this.#settle(batch, giveUpAt);
+      const late = batch.slow && Date.now() >= giveUpAt;
+      const result = late ? refuseAll(batch, 'UNAVAILABLE') : await this.#settle(batch, giveUpAt);
       if (result === 'halve') {
+        // Each half on its own.
         open.unshift(...halves(batch));
         continue;
       }
@@ -110,8 +116,12 @@ export class Committer<State, Reply> {
           if (batch.commands.length > 1) return 'halve';
           return refuseAll(batch, 'UNPROCESSABLE');
         }
+        if (fault === 'slow' && batch.commands.length > 1 && Date.now() < giveUpAt) {
+          batch.slow = true;
+          return 'halve';
+        }
         if (fault === 'stale' && ++stale < staleAttempts) continue;
-        if (fault === 'transient') {
+        if (fault === 'transient' || fault === 'slow') {
           if (Date.now() >= giveUpAt) return refuseAll(batch, 'UNAVAILABLE');
           await ownership.pause(retryPauseMs);
           continue;
@@ -137,13 +147,15 @@ export class Committer<State, Reply> {
     return here;
   }
 
-  async #attempt(batch: Batch, keys: ReadonlySet<RoomKey>): Promise<Committed> {
+  async #attempt(batch: Batch, keys: ReadonlySet<RoomKey>): Promise<Committed | 'halve'> {
     const { behaviour, residents, ownership, metrics } = this.#options;
     const now = Date.now();
     const cells = await residents.activate(keys, now);
+    const { asked, rows } = gather(behaviour, batch.commands, cells);
+    if (rows > rowsPerBatch && batch.commands.length > 1) return 'halve';
     if (batch.lookUp && batch.known === null) await this.#lookUp(batch);
-    await this.#supply(batch.commands, cells);
-    const staged = stage(behaviour, batch, cells, now, this.#options.outbox);
+    await this.#supply(asked, cells);
+    const staged = stage(behaviour, batch, cells, now, residents.free, this.#options.outbox);
     const append = staged.builder.build(
       (partition) => ownership.fence(partition),
       (key) => {
@@ -157,26 +169,14 @@ export class Committer<State, Reply> {
       await ownership.writer.append(append);
       metrics.frameCommitted(batch.commands.length, (performance.now() - startedAt) / 1000);
     }
-    for (const { state } of cells.values()) if (state !== null) behaviour.settle(state);
+    residents.settle(cells.values());
     return staged;
   }
 
   /** What the actors need from behind their memory, for the whole batch in one read. */
-  async #supply(commands: readonly Command[], cells: ReadonlyMap<RoomKey, RoomCell<State>>): Promise<void> {
+  async #supply(asked: readonly Asked[], cells: ReadonlyMap<RoomKey, RoomCell<State>>): Promise<void> {
     const { behaviour, ownership } = this.#options;
-    let wanted: Map<RoomKey, Need[]> | null = null;
-    for (const command of commands) {
-      const state = cells.get(command.key)?.state;
-      if (state === null || state === undefined) continue;
-      const needs = behaviour.needs(state, command);
-      if (needs.length === 0) continue;
-      wanted ??= new Map();
-      const list = wanted.get(command.key);
-      if (list === undefined) wanted.set(command.key, [...needs]);
-      else list.push(...needs);
-    }
-    if (wanted === null) return;
-    const asked = [...wanted].map(([key, needs]) => ({ key, needs }));
+    if (asked.length === 0) return;
     const facts = await ownership.writer.facts(asked);
     asked.forEach(({ key }, i) => {
       const state = cells.get(key)?.state;
@@ -216,6 +216,7 @@ function halves(batch: Batch): Batch[] {
       lookUp: batch.lookUp,
       known: batch.known?.slice(from, to) ?? null,
       refused: new Map(inside.map(([i, refusal]) => [i - from, refusal])),
+      slow: batch.slow,
     };
   }
 }

@@ -44,6 +44,4 @@ export interface FrameReply {
   /** One per command, same order. */
   readonly outcomes: readonly LaneOutcome[];
   readonly bursts: readonly Burst[];
-  /** Occupied rooms that were evicted to make place: their edges announce their sockets before the next command. */
-  readonly evicted: readonly RoomKey[];
 }

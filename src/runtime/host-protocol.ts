@@ -20,7 +20,7 @@ export interface ShardSettings {
   readonly idleSessionMs?: number;
   readonly recentMessages: number;
   readonly idleTtlMs: number;
-  /** Rooms in memory per shard; over it the least recently used go. */
+  /** Rooms in memory per shard; over it empty ones go, and so many occupied ones let no further room become occupied. */
   readonly maxResidentRooms: number;
   readonly frameDeadlineMs: number;
   /** Nobody waits longer for an answer: work that is known not to be written is given up by then. */

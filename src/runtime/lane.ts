@@ -195,11 +195,15 @@ function refuse(envelope: Pick<Envelope, 'replyTo'>, code: RejectionCode): void 
   answer(envelope, { ok: false, rejection: reject(code) }, 0);
 }
 
+/** What a catch-up brings may be far more than what it asks; a storm of them is put off over several frames. */
+const catchUpBytes = 65_536;
+
 /** A rough size: content dominates, everything else is about the same. */
 function weigh(command: Command): number {
   if (command.kind === 'send') return 256 + command.content.length * 2 + (command.metadata?.length ?? 0);
   if (command.kind === 'edit') return 256 + command.content.length * 2;
   if (command.kind === 'mark') return 256 + command.messageIds.length * 40;
+  if (command.kind === 'join' && command.since !== null) return catchUpBytes;
   if (command.kind === 'announce') return 256 + command.occupants.length * 80;
   return 256;
 }

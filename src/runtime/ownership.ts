@@ -192,7 +192,7 @@ export class Ownership {
   #failed(error: unknown): void {
     if (!(error instanceof StoreError) || error.failure === 'data') throw error;
     this.#options.log.warn({ failure: error.failure, err: error }, 'claiming or freeing partitions failed');
-    if (error.failure !== 'transient') this.lose();
+    if (error.failure !== 'transient' && error.failure !== 'slow') this.lose();
   }
 
   #tellHeld(): void {

@@ -6,7 +6,8 @@
  *               ▼  └───────────┘ stale: the durable part is read again, the occupants are kept
  *              cold (the read failed)
  *
- * A cold room is in no map. Bounded by `max`: over it rooms that were not used lately leave.
+ * A cold room is in no map. Bounded by `max`: over it empty rooms that were not used lately leave. Occupied rooms never leave,
+ * since nobody else knows who is in them: they are bounded by refusing whoever would occupy one more (`free`).
  */
 import type { RoomKey } from '../actors/protocol/ids.js';
 import type { RoomSnapshot } from '../actors/protocol/state.js';
@@ -30,6 +31,8 @@ export class RoomCell<State> {
   /** The durable part of the state can not be trusted: a frame that changed it did not commit. */
   stale = false;
   usedAt = 0;
+  /** As of the last frame that settled: what an uncommitted frame did to it has not happened. */
+  occupied = false;
   /** Used since the eviction hand last passed. */
   referenced = false;
 
@@ -65,6 +68,8 @@ export class Residents<State, Reply> {
   readonly #behaviour: Behaviour<State, Reply>;
   readonly #options: ResidentsOptions<State>;
   readonly #cells = new Map<RoomKey, RoomCell<State>>();
+  /** Those of the cells that are not occupied: only these may leave. */
+  readonly #empty = new Set<RoomCell<State>>();
   #hand: Iterator<RoomCell<State>> | null = null;
   activations = 0;
   evictions = 0;
@@ -76,6 +81,11 @@ export class Residents<State, Reply> {
 
   get size(): number {
     return this.#cells.size;
+  }
+
+  /** How many more rooms may become occupied; negative when announcements brought more than the bound. */
+  get free(): number {
+    return this.#options.max - (this.#cells.size - this.#empty.size);
   }
 
   /** The state of a room that is in memory and sound, else null. */
@@ -121,8 +131,22 @@ export class Residents<State, Reply> {
       cell.stale = false;
       cell.advance('active');
       this.#cells.set(cell.key, cell);
+      if (!cell.occupied) this.#empty.add(cell);
     });
     this.activations += cold.length;
+  }
+
+  /** The frame that touched these rooms committed. */
+  settle(cells: Iterable<RoomCell<State>>): void {
+    for (const cell of cells) {
+      if (cell.state === null) continue;
+      this.#behaviour.settle(cell.state);
+      const occupied = this.#behaviour.occupied(cell.state);
+      if (occupied === cell.occupied) continue;
+      cell.occupied = occupied;
+      if (occupied) this.#empty.delete(cell);
+      else this.#empty.add(cell);
+    }
   }
 
   /** The frame did not commit: what it did to these rooms is to be read again. */
@@ -150,41 +174,29 @@ export class Residents<State, Reply> {
     return keys;
   }
 
-  /** Lets empty rooms go that were not used for the idle time. Looks at a slice of the rooms per call. */
+  /** Lets empty rooms go that were not used for the idle time. Looks at a slice of them per call. */
   evictIdle(now: number): void {
-    for (let looks = Math.min(sweepSlice, this.#cells.size); looks > 0; looks--) {
+    for (let looks = Math.min(sweepSlice, this.#empty.size); looks > 0; looks--) {
       const cell = this.#next();
       if (cell === null) return;
-      if (now - cell.usedAt >= this.#options.idleTtlMs && !this.#occupied(cell)) this.#evict(cell);
+      if (now - cell.usedAt >= this.#options.idleTtlMs) this.#evict(cell);
     }
   }
 
-  /**
-   * Brings the number of rooms back to its bound (second chance: a room used since the hand last passed stays for now).
-   * Returns the occupied rooms that had to go: their edges must announce their sockets again.
-   */
-  evictSurplus(): RoomKey[] {
-    const occupied: RoomKey[] = [];
-    for (let looks = 2 * this.#cells.size; this.#cells.size > this.#options.max && looks > 0; looks--) {
+  /** Brings the number of rooms back to its bound (second chance: a room used since the hand last passed stays for now). */
+  evictSurplus(): void {
+    for (let looks = 2 * this.#empty.size; this.#cells.size > this.#options.max && looks > 0; looks--) {
       const cell = this.#next();
-      if (cell === null) break;
-      if (cell.referenced) {
-        cell.referenced = false;
-        continue;
-      }
-      if (this.#occupied(cell)) occupied.push(cell.key);
-      this.#evict(cell);
+      if (cell === null) return;
+      if (cell.referenced) cell.referenced = false;
+      else this.#evict(cell);
     }
-    return occupied;
-  }
-
-  #occupied(cell: RoomCell<State>): boolean {
-    return cell.state !== null && this.#behaviour.occupied(cell.state);
   }
 
   #evict(cell: RoomCell<State>): void {
     cell.advance('evicting');
     this.#cells.delete(cell.key);
+    this.#empty.delete(cell);
     if (cell.state !== null && !cell.stale) this.#options.onEvicted?.(cell.state);
     cell.state = null;
     cell.advance('cold');
@@ -192,10 +204,10 @@ export class Residents<State, Reply> {
   }
 
   #next(): RoomCell<State> | null {
-    this.#hand ??= this.#cells.values();
+    this.#hand ??= this.#empty.values();
     const step = this.#hand.next();
     if (step.done !== true) return step.value;
-    this.#hand = this.#cells.values();
+    this.#hand = this.#empty.values();
     const first = this.#hand.next();
     return first.done === true ? null : first.value;
   }

@@ -2,7 +2,6 @@
 import { fileURLToPath } from 'node:url';
 import { Piscina } from 'piscina';
 import type { AnnounceCommand, Command } from '../actors/protocol/commands.js';
-import type { RoomKey } from '../actors/protocol/ids.js';
 import type { ActorLimits } from '../actors/protocol/limits.js';
 import { reject } from '../actors/rejections.js';
 import type { Config } from '../config.js';
@@ -52,7 +51,7 @@ export class RoomRuntime implements LocalRooms {
   #wanted: ReadonlySet<number>;
   readonly #held = new Map<number, number>();
   readonly #heldListeners: ((partition: number, epoch: number | null) => void)[] = [];
-  readonly #frameListeners: ((bursts: readonly Burst[], evicted: readonly RoomKey[]) => void)[] = [];
+  readonly #frameListeners: ((bursts: readonly Burst[]) => void)[] = [];
   #timers: NodeJS.Timeout[] = [];
   #onServing: (() => void) | null = null;
 
@@ -120,7 +119,7 @@ export class RoomRuntime implements LocalRooms {
     this.#heldListeners.push(listener);
   }
 
-  onFrame(listener: (bursts: readonly Burst[], evicted: readonly RoomKey[]) => void): void {
+  onFrame(listener: (bursts: readonly Burst[]) => void): void {
     this.#frameListeners.push(listener);
   }
 
@@ -248,10 +247,7 @@ export class RoomRuntime implements LocalRooms {
     const lane = this.#lanes[reply.shard];
     if (lane === undefined) return;
     lane.settle(reply);
-    for (const listener of this.#frameListeners) listener(reply.bursts, reply.evicted);
-    const announcer = this.#announcer;
-    if (announcer !== null && reply.evicted.length > 0)
-      lane.announce(reply.evicted.map((key) => announcer.announce(key)).filter((command) => command !== null));
+    for (const listener of this.#frameListeners) listener(reply.bursts);
   }
 
   /** Takes over what a shard says that it holds, and tells what changed. */

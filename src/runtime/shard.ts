@@ -157,7 +157,7 @@ export class Shard<State, Reply> {
     const reply = await this.#commit(frame).catch((error: unknown) => {
       if (!(error instanceof ShardStopped)) throw error;
       const outcomes = frame.commands.map(() => ({ ok: false, rejection: reject('DRAINING') }) as const);
-      return { type: 'frame', shard, number: frame.number, outcomes, bursts: [], evicted: [] } as const;
+      return { type: 'frame', shard, number: frame.number, outcomes, bursts: [] } as const;
     });
     this.#options.post(reply);
   }
@@ -166,10 +166,10 @@ export class Shard<State, Reply> {
     const { shard } = this.#options.plan;
     const { outcomes, bursts } = await this.#committer.commit(frame.commands, frame.resent);
     this.#lastTalk = Date.now();
-    const evicted = this.#residents.evictSurplus();
+    this.#residents.evictSurplus();
     this.#report();
     this.#watch(frame.commands.map((command) => command.key));
-    return { type: 'frame', shard, number: frame.number, outcomes, bursts, evicted };
+    return { type: 'frame', shard, number: frame.number, outcomes, bursts };
   }
 
   /** Notes which of the rooms want a tick, and when. A timer that turns out too early only looks again. */
@@ -243,7 +243,7 @@ export class Shard<State, Reply> {
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
       this.#options.log.warn({ failure: error.failure, err: error }, 'the heartbeat failed');
-      if (error.failure === 'transient') return;
+      if (error.failure === 'transient' || error.failure === 'slow') return;
       this.#ownership.lose();
       await this.#ownership.ensure();
     }

@@ -5,6 +5,7 @@
 import type { Command } from '../actors/protocol/commands.js';
 import type { Broadcast } from '../actors/protocol/events.js';
 import type { RoomKey } from '../actors/protocol/ids.js';
+import { reject } from '../actors/rejections.js';
 import { AppendBuilder } from './append-builder.js';
 import type { Behaviour, Known } from './behaviour.js';
 import type { Burst, LaneOutcome, PlacedBroadcast } from './frames.js';
@@ -25,6 +26,8 @@ export interface Batch {
   known: readonly (Known | null)[] | null;
   /** Commands that no actor is asked about, by index: they threw, or their partition moved. */
   readonly refused: Map<number, Refusal>;
+  /** It is a part of one that took the store too long. */
+  slow: boolean;
 }
 
 export interface Staged {
@@ -44,6 +47,8 @@ export class StagingFault extends Error {
 }
 
 /**
+ * @param free how many more rooms may become occupied; a join that would take one too many is refused, an announcement is not:
+ * those sockets are in the room already
  * @param outbox whether integration events are to be written
  * @throws StagingFault with the command's index; the states of all rooms of the batch are then to be read again
  */
@@ -52,8 +57,10 @@ export function stage<State, Reply>(
   batch: Batch,
   cells: ReadonlyMap<RoomKey, RoomCell<State>>,
   now: number,
+  free = Infinity,
   outbox = false,
 ): Staged {
+  let places = free;
   const builder = new AppendBuilder(outbox);
   const outcomes: LaneOutcome[] = [];
   const bursts = new Map<RoomKey, PlacedBroadcast[]>();
@@ -83,6 +90,11 @@ export function stage<State, Reply>(
     const cell = cells.get(command.key);
     if (cell === undefined || cell.state === null) throw new Error('room is not active');
     const before = cell.state;
+    const occupied = behaviour.occupied(before);
+    if (command.kind === 'join' && !occupied && places <= 0) {
+      outcomes.push(full);
+      return none;
+    }
     const decision = behaviour.decide(before, command, now, batch.known?.[index] ?? null);
     if (!decision.ok) {
       outcomes.push(decision);
@@ -96,9 +108,11 @@ export function stage<State, Reply>(
       builder.add(command.key, event);
       broadcasts.push(...behaviour.broadcasts(cell.state, event));
     }
+    places += Number(occupied) - Number(behaviour.occupied(cell.state));
     outcomes.push({ ok: true, answer: behaviour.encodeReply(cell.state, decision.reply) });
     return broadcasts;
   }
 }
 
 const none: readonly Broadcast[] = [];
+const full: Refusal = { ok: false, rejection: reject('OVERLOADED', 'Too many rooms are in use, try again shortly') };

@@ -24,8 +24,8 @@ class Local {
     this.onOffer();
   }
 
-  onFrame(listener: (bursts: readonly [], evicted: readonly []) => void): void {
-    this.#onFrame = () => listener([], []);
+  onFrame(listener: (bursts: readonly []) => void): void {
+    this.#onFrame = () => listener([]);
   }
 
   /** Answers everything as one frame, with the id or with a body of that size. */
@@ -148,9 +148,9 @@ test('what is malformed, oversized, of another version or of other PARTITIONS is
     ['version', '{"v":2}'],
     ['version', '{}'],
     ['partitions', JSON.stringify({ ...head, partitions: 64 })],
-    ['malformed', JSON.stringify({ ...head, number: -1, kind: 'forgot', items: [] })],
-    ['malformed', JSON.stringify({ ...head, number: '7', kind: 'forgot', items: [] })],
-    ['malformed', JSON.stringify({ ...head, from: '', kind: 'forgot', items: [] })],
+    ['malformed', JSON.stringify({ ...head, number: -1, kind: 'replies', items: [] })],
+    ['malformed', JSON.stringify({ ...head, number: '7', kind: 'replies', items: [] })],
+    ['malformed', JSON.stringify({ ...head, from: '', kind: 'replies', items: [] })],
     ['malformed', JSON.stringify({ ...head, kind: 'orders', items: [] })],
     ['malformed', JSON.stringify({ ...head, kind: 'commands', items: {} })],
     ['malformed', JSON.stringify({ ...head, kind: 'commands', items: [[epoch, false]] })],
@@ -179,8 +179,8 @@ test('what is malformed, oversized, of another version or of other PARTITIONS is
       }),
     ],
     ['malformed', JSON.stringify({ ...head, kind: 'part', items: [3, 2, 'x'] })],
-    ['oversized', JSON.stringify({ ...head, kind: 'forgot', items: ['x'.repeat(1_100_000)] })],
-    ['oversized', JSON.stringify({ ...head, kind: 'forgot', items: ['€'.repeat(400_000)] })],
+    ['oversized', JSON.stringify({ ...head, kind: 'replies', items: ['x'.repeat(1_100_000)] })],
+    ['oversized', JSON.stringify({ ...head, kind: 'replies', items: ['€'.repeat(400_000)] })],
   ];
   for (const [, text] of texts) a.links.publish(`${settings.prefix}:node:b`, text);
   const answer = new Promise<LaneOutcome | null>((resolve) => {

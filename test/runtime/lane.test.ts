@@ -34,7 +34,7 @@ function setUp(overrides: Partial<ConstructorParameters<typeof Lane>[0]> = {}) {
   const settle = (frame: CommandFrame | undefined): void => {
     if (frame === undefined) throw new Error('no such frame');
     const outcomes = frame.commands.map(() => done);
-    lane.settle({ type: 'frame', shard: 0, number: frame.number, outcomes, bursts: [], evicted: [] });
+    lane.settle({ type: 'frame', shard: 0, number: frame.number, outcomes, bursts: [] });
   };
   return { lane, frames, answers, post, offer, settle };
 }

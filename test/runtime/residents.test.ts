@@ -95,6 +95,7 @@ test('empty rooms leave after the idle time, occupied and used ones stay', async
   const occupied = cells.get('occupied')?.state;
   if (occupied === undefined || occupied === null) return t.fail();
   occupied.occupants = 1;
+  residents.settle(cells.values());
   await residents.activate(['used'], 60);
   residents.evictIdle(120);
   t.deepEqual(
@@ -114,16 +115,47 @@ test('one sweep lets all idle rooms go', async (t) => {
   t.is(residents.size, 0);
 });
 
-test('law 9: rooms in memory never stay above the bound, and occupied ones that must go are named', async (t) => {
+/** One frame: so many rooms, with so many in each afterwards. */
+async function frame(residents: Residents<Toy, null>, rooms: Record<string, number>, now = 0): Promise<void> {
+  const cells = await residents.activate(Object.keys(rooms), now);
+  for (const { key, state } of cells.values()) if (state !== null) state.occupants = rooms[key] ?? 0;
+  residents.settle(cells.values());
+  residents.evictSurplus();
+}
+
+test('law 9: empty rooms never stay in memory above the bound, used or not', async (t) => {
   const { residents } = setUp(4);
+  await frame(residents, { occupied: 1 });
   for (let i = 0; i < 50; i++) {
-    const cells = await residents.activate([`room-${i}`], i);
-    const state = cells.get(`room-${i}`)?.state;
-    if (state !== undefined && state !== null && i === 0) state.occupants = 1;
-    const gone = residents.evictSurplus();
+    await frame(residents, { [`room-${i}`]: 0 });
     t.true(residents.size <= 4);
-    t.true(gone.every((key) => key === 'room-0'));
   }
+  t.not(residents.peek('occupied'), null);
+});
+
+test('occupied rooms never leave, and are counted by the frames that settled', async (t) => {
+  const { residents, reads } = setUp(2);
+  t.is(residents.free, 2);
+  await frame(residents, { a: 1, b: 1, c: 1 });
+  t.is(residents.free, -1, 'they were announced');
+  for (let i = 0; i < 10; i++) await frame(residents, { a: 1, b: 1, c: 1, [`guest-${i}`]: 0 });
+  t.is(residents.size, 3);
+  t.deepEqual(
+    reads.flat().filter((key) => 'abc'.includes(key)),
+    ['a', 'b', 'c'],
+    'each is read once',
+  );
+  const cells = await residents.activate(['a'], 0);
+  for (const { state } of cells.values()) if (state !== null) state.occupants = 0;
+  residents.invalidate(['a']);
+  residents.evictIdle(1_000_000);
+  t.is(residents.size, 3, 'a frame that did not commit emptied nothing');
+  await frame(residents, { a: 0 });
+  t.is(residents.free, 0);
+  await frame(residents, { b: 0 });
+  t.is(residents.free, 1);
+  residents.drop(new Set([0]));
+  t.is(residents.free, 2);
 });
 
 test('a life never takes a path that is not in the picture', (t) => {

@@ -85,7 +85,10 @@ export interface TypingUsersCommand extends Addressed {
   readonly kind: 'typing_users';
 }
 
-/** An edge tells an actor that was just activated which sockets it has in the room; nobody is told of them. */
+/**
+ * An edge tells an actor that was just activated which sockets it has in the room, those that are about to leave included;
+ * nobody is told of them.
+ */
 export interface AnnounceCommand extends Addressed {
   readonly kind: 'announce';
   readonly occupants: readonly (readonly [userId: string, socketId: string])[];

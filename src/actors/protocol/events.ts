@@ -30,6 +30,8 @@ export interface ReceiptEvent {
   readonly upTo: number;
   /** Ids of others' messages in (from, upTo] that the caller named or that are in the recent ring. */
   readonly messageIds: readonly string[];
+  /** As in `MessageEvent`. It covers what the caller named, since where the watermark had been is not known any more. */
+  readonly replayed: boolean;
 }
 
 /** Access ended for a user, or for everybody: it takes a version, so that it has its place in the room's stream. */
@@ -57,6 +59,11 @@ export interface OccupantEvent {
 export interface AnnouncedEvent {
   readonly type: 'occupants_announced';
   readonly durable: false;
+  /**
+   * The first to be in the room since it is in memory: whoever typed before may have been forgotten, so the others are told
+   * who types now.
+   */
+  readonly first: boolean;
   readonly occupants: readonly (readonly [userId: string, socketId: string])[];
 }
 

@@ -16,7 +16,7 @@ export type Need =
   | { readonly need: 'message'; readonly id: string }
   /** The message that a sender sent under a client message id (or that has this id); it comes among the messages. */
   | { readonly need: 'sent'; readonly id: string; readonly senderId: string; readonly clientMsgId: string }
-  /** The user's watermarks, and how many of others' undeleted messages lie past `read` and below seq `below`. */
+  /** The user's watermarks, and how many of others' undeleted messages lie past `read` and below seq `below`: a bounded count. */
   | { readonly need: 'marks'; readonly userId: string; readonly below: number }
   /** Every message whose version is above `since`; null in the answer when there are more than `limit`. */
   | { readonly need: 'changes'; readonly since: number; readonly limit: number }
@@ -36,7 +36,7 @@ export interface Marks {
   readonly userId: string;
   readonly delivered: number;
   readonly read: number;
-  /** Others' undeleted messages with read < seq < below. */
+  /** Others' undeleted messages with read < seq < below; not more than the store counts. */
   readonly unreadBelow: number;
   readonly below: number;
 }

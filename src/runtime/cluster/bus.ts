@@ -11,7 +11,6 @@
  * The outcomes of a frame leave before its bursts are published: `service.ts` tells the bus of a frame before the streams.
  */
 import type { Command } from '../../actors/protocol/commands.js';
-import type { RoomKey } from '../../actors/protocol/ids.js';
 import { reject } from '../../actors/rejections.js';
 import { LRUCache } from 'lru-cache';
 import type { Log } from '../../observe/log.js';
@@ -115,7 +114,6 @@ export class CommandBus implements NodeBus {
   readonly #busy = new Set<NodeId>();
   /** Of the last message sent, to whomever: it grows for each receiver, also for one that was forgotten meanwhile. */
   #number = 0;
-  readonly #onForgot: ((keys: readonly RoomKey[]) => void)[] = [];
   readonly #toldAt = new Map<DropReason, number>();
   #scheduled = false;
   #timer: NodeJS.Timeout | null = null;
@@ -151,15 +149,6 @@ export class CommandBus implements NodeBus {
     peer.outstanding += 1;
     peer.waiting.push({ epoch: to.epoch, command, resent, replyTo });
     this.#schedule(to.node);
-  }
-
-  forgot(nodes: readonly NodeId[], keys: readonly RoomKey[]): void {
-    const items = keys.map((key) => JSON.stringify(key));
-    for (const node of nodes) for (const chunk of chunks(items)) this.#post(node, 'forgot', chunk, false);
-  }
-
-  onForgot(listener: (keys: readonly RoomKey[]) => void): void {
-    this.#onForgot.push(listener);
   }
 
   /** The node is known to be dead: what it did not answer is given back now. */
@@ -254,7 +243,6 @@ export class CommandBus implements NodeBus {
       );
     else if (message.kind === 'replies')
       for (const [request, place, outcome] of message.items) this.#answered(peer, request, place, outcome);
-    else if (message.kind === 'forgot') for (const listener of this.#onForgot) listener(message.items);
   }
 
   #execute([epoch, resent, command]: CommandItem, address: Address): void {

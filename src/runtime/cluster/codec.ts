@@ -6,7 +6,6 @@
  * known by it. A message that would be too large travels in parts with numbers of their own.
  */
 import type { Command } from '../../actors/protocol/commands.js';
-import type { RoomKey } from '../../actors/protocol/ids.js';
 import type { LaneOutcome } from '../frames.js';
 import type { NodeId } from './port.js';
 import { isCommand, isCount, isLaneOutcome, isListOf, isName, isObject, isText, type Guard } from './shapes.js';
@@ -24,8 +23,6 @@ export type BusMessage = Header &
   (
     | { readonly kind: 'commands'; readonly items: readonly CommandItem[] }
     | { readonly kind: 'replies'; readonly items: readonly ReplyItem[] }
-    /** Rooms of the sender that forgot who is in them. */
-    | { readonly kind: 'forgot'; readonly items: readonly RoomKey[] }
     /** A piece of the text of a larger message. */
     | { readonly kind: 'part'; readonly items: readonly [index: number, of: number, text: string] }
   );
@@ -91,7 +88,6 @@ export class Codec {
     if (kind === 'commands' && isListOf(items, isCommandItem))
       return { ok: true, message: { from, number, kind, items } };
     if (kind === 'replies' && isListOf(items, isReplyItem)) return { ok: true, message: { from, number, kind, items } };
-    if (kind === 'forgot' && isListOf(items, isName)) return { ok: true, message: { from, number, kind, items } };
     if (kind === 'part' && isPart(items)) return { ok: true, message: { from, number, kind, items } };
     return { ok: false, reason: 'malformed' };
   }

@@ -76,7 +76,7 @@ export interface LocalRooms extends Service {
   readonly held: ReadonlyMap<number, number>;
   onHeld(listener: (partition: number, epoch: number | null) => void): void;
   /** Told after each frame's replies; `epoch` of the bursts' partitions is what `held` says then. */
-  onFrame(listener: (bursts: readonly Burst[], evicted: readonly RoomKey[]) => void): void;
+  onFrame(listener: (bursts: readonly Burst[]) => void): void;
 }
 
 /** Carries texts between nodes: best effort, in order per pair of nodes while the connection lasts. */
@@ -100,10 +100,6 @@ export interface NodeBus extends Service {
   send(to: Owner, command: Command, resent: boolean, replyTo: BusReply): void;
   /** The node is dead: what it has not answered is answered null now. */
   gone(node: NodeId): void;
-  /** Tells other nodes that rooms held here no longer know who is in them. */
-  forgot(nodes: readonly NodeId[], keys: readonly RoomKey[]): void;
-  /** Another node's rooms forgot who is in them. */
-  onForgot(listener: (keys: readonly RoomKey[]) => void): void;
 }
 
 /** One message of a partition's stream. */

@@ -7,7 +7,7 @@
 import type { AnnounceCommand, Command } from '../../actors/protocol/commands.js';
 import type { RoomKey } from '../../actors/protocol/ids.js';
 import type { Log } from '../../observe/log.js';
-import type { Burst, Outcome } from '../frames.js';
+import type { Outcome } from '../frames.js';
 import type { Service } from '../lifecycle.js';
 import { partitionOf } from '../placement.js';
 import type { EdgeListener, ReplyTo, Rooms } from '../rooms.js';
@@ -19,7 +19,7 @@ export interface RouterOptions {
   readonly node: NodeId;
   readonly partitions: number;
   readonly local: Pick<LocalRooms, 'offer' | 'held' | 'onHeld' | 'onFrame' | 'gone'> & {
-    /** Rooms that left memory to make place hear of our sockets before anything else. */
+    /** Rooms that lost their memory hear of our sockets before anything else. */
     announceFrom(announcer: Pick<EdgeListener, 'announce' | 'occupiedRooms'>): void;
   };
   readonly bus: NodeBus;
@@ -82,8 +82,7 @@ export class Router implements Rooms, Service {
       for (const route of this.#routes) route.forget();
     });
     local.onHeld((partition) => this.#routes[partition]?.refresh());
-    local.onFrame((bursts, evicted) => this.#onFrame(bursts, evicted));
-    bus.onForgot((keys) => this.#announce(keys));
+    local.onFrame((bursts) => this.#edge?.onBursts(bursts));
   }
 
   get accepting(): boolean {
@@ -152,21 +151,6 @@ export class Router implements Rooms, Service {
     for (const route of this.#routes) route.refresh();
     // Their commands are given back into routes that know the new owners already, where there are any.
     for (const one of gone) bus.gone(one);
-  }
-
-  #onFrame(bursts: readonly Burst[], evicted: readonly RoomKey[]): void {
-    this.#edge?.onBursts(bursts);
-    if (evicted.length === 0) return;
-    const others = [...this.#nodes].filter((one) => one !== this.#options.node);
-    this.#options.bus.forgot(others, evicted);
-  }
-
-  /** Rooms whose actors forgot who is in them. */
-  #announce(keys: readonly RoomKey[]): void {
-    for (const key of keys) {
-      const command = this.#edge?.announce(key) ?? null;
-      if (command !== null) this.#routeOf(key).submit(this.#entry(command, null));
-    }
   }
 
   /** Our own knowledge of what we hold is newer than anybody's view of it. */

@@ -65,10 +65,11 @@ export interface Append {
  * - `fenced`: the epoch is not ours any more; nothing was written; everything of this owner must be thrown away.
  * - `stale`: a room does not stand where the actor thought; nothing was written; read it again.
  * - `data`: a value that Postgres refuses; nothing was written; find the command by bisection.
+ * - `slow`: a statement took longer than it may; nothing was written; fewer commands at once may succeed.
  * - `transient`: nothing was written; the same frame may succeed later.
  * - `lost`: the connection is gone or the deadline passed; the outcome is unknown.
  */
-export type WriteFailure = 'duplicate' | 'fenced' | 'stale' | 'data' | 'transient' | 'lost';
+export type WriteFailure = 'duplicate' | 'fenced' | 'stale' | 'data' | 'slow' | 'transient' | 'lost';
 
 export class StoreError extends Error {
   readonly failure: WriteFailure;
@@ -78,6 +79,9 @@ export class StoreError extends Error {
     this.failure = failure;
   }
 }
+
+/** A writer counts unread messages up to here, so that a room's length does not bound how long a join takes. */
+export const unreadMost = 10_000;
 
 /**
  * One shard's own connection. Every method rejects with a StoreError; after `lost` or `fenced` nothing is held any more and
@@ -100,7 +104,7 @@ export interface Writer {
   append(append: Append): Promise<void>;
   /** Snapshots of rooms, same order as the keys. */
   snapshots(keys: readonly RoomKey[], recent: number): Promise<RoomSnapshot[]>;
-  /** Facts for the needs of several rooms, same order. */
+  /** Facts for the needs of several rooms, same order. What is unread is counted up to `unreadMost`. */
   facts(needs: readonly { readonly key: RoomKey; readonly needs: readonly Need[] }[]): Promise<Facts[]>;
   /** Messages that exist already for these ids or client message ids, same order, null where there is none. */
   known(
@@ -177,7 +181,7 @@ export interface RoomChanges {
 /** Reads of the edges, from a pool. They see what is committed, nothing else. Reject when the store cannot answer. */
 export interface ReadStore {
   page(key: RoomKey, query: PageQuery): Promise<Page>;
-  /** Others' undeleted messages past the user's read mark. */
+  /** Others' undeleted messages past the user's read mark, all of them. */
   unread(key: RoomKey, userId: string): Promise<number>;
   /** Finds messages by id, whichever room they are in; unknown ids are missing in the answer. */
   locate(ids: readonly string[]): Promise<readonly Located[]>;

@@ -49,8 +49,9 @@ export class Database {
       if (event.type === 'message_created' && !event.replayed) created.set(event.message.id, event.message);
     for (const message of created.values()) if (this.#find(message) !== null) throw new Duplicate();
     for (const event of events) {
-      if (event.type === 'receipt_advanced') this.#advance(event.userId, event.delivered, event.read);
-      else if (event.type === 'members_evicted') this.#remove(event);
+      if (event.type === 'receipt_advanced') {
+        if (!event.replayed) this.#advance(event.userId, event.delivered, event.read);
+      } else if (event.type === 'members_evicted') this.#remove(event);
       else if (event.durable && !event.replayed) this.#write(event.message, event.type === 'message_created');
     }
   }

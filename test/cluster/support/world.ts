@@ -65,7 +65,7 @@ export class SimNode {
   readonly #world: World;
   #onChange: ((view: ClusterView) => void)[] = [];
   #onHeld: ((partition: number, epoch: number | null) => void)[] = [];
-  #onFrame: ((bursts: readonly Burst[], evicted: readonly RoomKey[]) => void)[] = [];
+  #onFrame: ((bursts: readonly Burst[]) => void)[] = [];
   #onLapse: (() => void)[] = [];
   readonly goneTold: NodeId[] = [];
   #ids = 0;
@@ -83,8 +83,7 @@ export class SimNode {
         this.queue.push({ command, resent, replyTo });
       },
       onHeld: (listener: (partition: number, epoch: number | null) => void) => this.#onHeld.push(listener),
-      onFrame: (listener: (bursts: readonly Burst[], evicted: readonly RoomKey[]) => void) =>
-        this.#onFrame.push(listener),
+      onFrame: (listener: (bursts: readonly Burst[]) => void) => this.#onFrame.push(listener),
       gone: (nodes: readonly NodeId[]) => this.goneTold.push(...nodes),
       announceFrom: () => undefined,
     };
@@ -163,11 +162,7 @@ export class SimNode {
     frame.forEach(({ command, resent, replyTo }, at) => {
       replyTo(this.#world.book.enter(this.id, command, resent, this.#world.owners), at);
     });
-    for (const listener of this.#onFrame) listener([], []);
-  }
-
-  evict(keys: readonly RoomKey[]): void {
-    for (const listener of this.#onFrame) listener([], keys);
+    for (const listener of this.#onFrame) listener([]);
   }
 
   #id(): string {

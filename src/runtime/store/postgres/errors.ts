@@ -23,7 +23,9 @@ export function failureOf(code: string, constraint?: string): WriteFailure {
   if (code === '25006' || code === '25P03' || code === '25P04') return 'lost';
   if (code.startsWith('57P') || code.startsWith('08')) return 'lost';
   if (code.startsWith('22') || code.startsWith('23') || code.startsWith('54')) return 'data';
-  // serialization, deadlock, lock time-out, out of resources, cancelled; and whatever else a server may refuse with
+  // cancelled: by `statement_timeout`
+  if (code === '57014') return 'slow';
+  // serialization, deadlock, lock time-out, out of resources; and whatever else a server may refuse with
   return 'transient';
 }
 

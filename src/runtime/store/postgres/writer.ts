@@ -7,7 +7,7 @@ import type { RoomKey } from '../../../actors/protocol/ids.js';
 import type { Message } from '../../../actors/protocol/message.js';
 import type { Changes, Facts, Marks, Need, Removal, RoomSnapshot } from '../../../actors/protocol/state.js';
 import type { Log } from '../../../observe/log.js';
-import { StoreError, type Append, type CacheableWriter, type CachedRoom, type Fence } from '../port.js';
+import { StoreError, unreadMost, type Append, type CacheableWriter, type CachedRoom, type Fence } from '../port.js';
 import { plainArray, textArray } from './arrays.js';
 import { keyedLookups, type ConnectionSettings } from './connection.js';
 import { frameValues, outboxValues } from './frame.js';
@@ -130,6 +130,7 @@ class PostgresWriter implements CacheableWriter {
         textArray(marks.map(({ key }) => key)),
         textArray(marks.map(({ need }) => need.userId)),
         plainArray(marks.map(({ need }) => need.below)),
+        unreadMost,
       ];
       for (const row of await this.#query<MarksRow>('facts_marks', values)) {
         const one = marks[row.place - 1];
