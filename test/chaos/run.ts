@@ -97,7 +97,7 @@ export async function run(options: RunOptions): Promise<Outcome> {
     });
     if (workload.acked < options.leastAcked) await workload.more(options.leastAcked - workload.acked);
     await workload.settle();
-    await (await intruder).close();
+    (await intruder).close();
     await conclude(world, workload, history, rooms);
   } catch (error) {
     failure = error instanceof Error ? error.message : String(error);
