@@ -8,13 +8,15 @@ import { LRUCache } from 'lru-cache';
 import { uuidv7 } from 'uuidv7';
 import { directUsers, isDirect, roomIdOf, type RoomKey } from '../actors/protocol/ids.js';
 import type { AnnounceCommand } from '../actors/protocol/commands.js';
-import type { Burst, PlacedBroadcast } from '../runtime/frames.js';
+import type { Burst } from '../runtime/frames.js';
+import type { Leaving } from '../edge/leaving.js';
 import type { RepairedRoom, Standing, StreamEdge } from '../runtime/rooms.js';
 import type { Log } from '../observe/log.js';
 import type { EdgeMetrics } from './metrics.js';
 import { OutgoingBurst, type OutgoingEvent } from './fanout/burst.js';
 import { Flusher } from './fanout/outbox.js';
 import { Room } from './room.js';
+import { gapPacket, newestSeq, sequel } from './sequence.js';
 import type { Session } from './session.js';
 
 /** Direct conversations whose last version is remembered; a forgotten one starts anew with its next broadcast. */
@@ -28,6 +30,7 @@ export class Hub implements StreamEdge {
   #touched: RoomKey[] = [];
   #relay: ((userId: string, packet: string) => void) | null = null;
   #onBehind: ((key: RoomKey) => void) | null = null;
+  #leaving: LeavingSockets | null = null;
   #onEvicted: ((session: Session, key: RoomKey) => void) | null = null;
   readonly #metrics: EdgeMetrics;
   readonly #log: Log;
@@ -39,6 +42,11 @@ export class Hub implements StreamEdge {
   constructor(metrics: EdgeMetrics, log: Log) {
     this.#metrics = metrics;
     this.#log = log;
+  }
+
+  /** From now on sockets that are about to leave are announced too. */
+  announceToo(leaving: LeavingSockets): void {
+    this.#leaving = leaving;
   }
 
   /** The sockets of a user, none when there are none. */
@@ -182,20 +190,25 @@ export class Hub implements StreamEdge {
 
   announce(key: RoomKey): AnnounceCommand | null {
     const occupants: [string, string][] = [];
-    for (const session of this.#rooms.get(key)?.members ?? nobody) {
+    const members = this.#rooms.get(key)?.members ?? nobody;
+    const leaving = new Map(this.#leaving?.sockets(key));
+    for (const session of members) {
+      leaving.delete(session.id);
       if (session.identity !== null) occupants.push([session.identity.userId, session.id]);
     }
+    for (const [socketId, userId] of leaving) occupants.push([userId, socketId]);
     return occupants.length === 0 ? null : { kind: 'announce', key, id: uuidv7(), occupants };
   }
 
-  occupiedRooms(): Iterable<RoomKey> {
-    return this.#rooms.keys();
+  *occupiedRooms(): Iterable<RoomKey> {
+    yield* this.#rooms.keys();
+    for (const key of this.#leaving?.rooms() ?? []) if (!this.#rooms.has(key)) yield key;
   }
 
   #deliverRoom({ key, events }: Burst): void {
     const room = this.#rooms.get(key);
     if (room === undefined) return;
-    const fresh = this.#fresh(key, room, events);
+    const fresh = sequel(room, events, (delivered, next) => this.#gap(key, delivered, next));
     if (fresh.events.length === 0) return;
     const burst = new OutgoingBurst(roomIdOf(key), fresh.events, fresh.version);
     this.#forget(key, room, room.deliver(burst, fresh, this.#give));
@@ -219,47 +232,14 @@ export class Hub implements StreamEdge {
       return;
     }
     const seen = this.#direct.get(key) ?? null;
-    const fresh = this.#fresh(key, seen, events);
-    this.#direct.set(key, { version: fresh.version, seq: seqIn(fresh.events) ?? seen?.seq ?? null });
+    const fresh = sequel(seen, events, (delivered, next) => this.#gap(key, delivered, next));
+    this.#direct.set(key, { version: fresh.version, seq: newestSeq(fresh.events) ?? seen?.seq ?? null });
     if (fresh.events.length > 0) this.#giveBoth(key, new OutgoingBurst(null, fresh.events, fresh.version));
   }
 
   #giveBoth(key: RoomKey, burst: OutgoingBurst): void {
     for (const userId of new Set(directUsers(key)))
       for (const session of this.socketsOf(userId)) this.#give(session, burst);
-  }
-
-  /**
-   * Drops what was broadcast before (a frame whose outcome had been lost) and announces a hole before what follows it.
-   * @param seen what was delivered last; null when it is not known
-   */
-  #fresh(
-    key: RoomKey,
-    seen: DirectStanding | null,
-    events: readonly PlacedBroadcast[],
-  ): Standing & { readonly events: readonly PlacedBroadcast[] } {
-    let version = seen?.version ?? null;
-    let seq = seen?.seq ?? 0;
-    let place = -1;
-    const kept: PlacedBroadcast[] = [];
-    for (const event of events) {
-      // Several broadcasts of one change share its version and place.
-      if (event.version !== null && !(event.version === version && event.at === place)) {
-        if (version !== null && event.version <= version) continue;
-        if (version !== null && event.version > version + 1)
-          kept.push({
-            packet: this.#gap(key, version, event.version),
-            version: event.version,
-            except: null,
-            at: event.at,
-          });
-        version = event.version;
-        place = event.at;
-        if (event.packet.startsWith(newMessage)) seq += 1;
-      }
-      kept.push(event);
-    }
-    return { events: kept, version: version ?? 0, seq };
   }
 
   /** A hole that is announced instead of filled. */
@@ -284,22 +264,11 @@ export class Hub implements StreamEdge {
 
 const nobody: ReadonlySet<Session> = new Set();
 
+/** Sockets that have asked rooms to let them go and got no answer yet. */
+export type LeavingSockets = Pick<Leaving, 'rooms' | 'sockets'>;
+
 /** The seq is null until a new message was seen. */
 interface DirectStanding {
   readonly version: number;
   readonly seq: number | null;
-}
-
-const newMessage = '["new_message"';
-const seqField = ',"seq":';
-
-function gapPacket(roomId: string | null, version: number): string {
-  return `["resync_required",${JSON.stringify({ roomId, version, reason: 'gap' })}]`;
-}
-
-/** The seq of the newest new message, read from its text: within content a quote would be escaped. */
-function seqIn(events: readonly PlacedBroadcast[]): number | null {
-  const packet = events.findLast((event) => event.packet.startsWith(newMessage))?.packet ?? '';
-  const at = packet.indexOf(seqField);
-  return at === -1 ? null : Number.parseInt(packet.slice(at + seqField.length, at + seqField.length + 16), 10);
 }

@@ -10,8 +10,7 @@
  *
  * A room without sockets here costs one look-up per burst; nothing is kept for a room that is not being repaired.
  *
- * Bounds: what waits for a repair is limited per room and over all; over it the waiting bursts are dropped and read from the
- * store too. A store that does not answer is asked again until it does.
+ * Bounds: what waits for a repair is limited (`backlog.ts`); over it the waiting bursts are dropped and read from the store too. A store that does not answer is asked again until it does.
  */
 import type { AnnounceCommand } from '../../actors/protocol/commands.js';
 import type { RoomKey } from '../../actors/protocol/ids.js';
@@ -20,6 +19,7 @@ import type { Burst } from '../frames.js';
 import { partitionOf } from '../placement.js';
 import type { EdgeListener, StreamEdge } from '../rooms.js';
 import type { ReadStore } from '../store/port.js';
+import { Backlogs, type Backlog } from './backlog.js';
 import { Gate } from './gate.js';
 import type { StreamMessage } from './port.js';
 import { repairedBroadcasts, repairedEvictions } from './repair.js';
@@ -37,9 +37,6 @@ export interface ReceiverOptions {
   readonly pause?: (ms: number) => Promise<void>;
 }
 
-/** Characters of packets that wait for one room's repair, and for all repairs. */
-const waitingPerRoom = 4 * 1024 * 1024;
-const waitingOverall = 64 * 1024 * 1024;
 /** Reads at once, so that the edges' own reads are not starved. */
 const readsAtOnce = 4;
 const firstPauseMs = 100;
@@ -50,9 +47,8 @@ const headsAtOnce = 500;
 const patience = 5;
 
 interface Repair {
-  /** What came meanwhile, in order. */
-  waiting: Burst[];
-  size: number;
+  /** What came meanwhile. */
+  readonly waiting: Backlog;
   /** Bursts were dropped, or a head was seen: the store is to be read once more. */
   again: boolean;
 }
@@ -64,7 +60,7 @@ export class Receiver implements EdgeListener {
   /** Rooms being repaired; at most those with sockets here. */
   readonly #repairs = new Map<RoomKey, Repair>();
   readonly #gate = new Gate(readsAtOnce);
-  #waiting = 0;
+  readonly #backlogs = new Backlogs();
   #failing = false;
   #stopped = false;
 
@@ -171,9 +167,10 @@ export class Receiver implements EdgeListener {
   }
 
   #passes(burst: Burst): boolean {
-    const repair = this.#repairs.get(burst.key);
+    let repair = this.#repairs.get(burst.key);
     if (repair === undefined && !this.#opensHole(burst)) return true;
-    this.#wait(burst, repair ?? this.#repair(burst.key));
+    const { waiting } = (repair ??= this.#repair(burst.key));
+    if (!waiting.add(burst)) repair.again = true;
     return false;
   }
 
@@ -189,24 +186,6 @@ export class Receiver implements EdgeListener {
     return false;
   }
 
-  #wait(burst: Burst, repair: Repair): void {
-    const size = sizeOf(burst);
-    if (repair.size + size > waitingPerRoom || this.#waiting + size > waitingOverall) {
-      this.#drop(repair);
-      repair.again = true;
-      return;
-    }
-    repair.waiting.push(burst);
-    repair.size += size;
-    this.#waiting += size;
-  }
-
-  #drop(repair: Repair): void {
-    repair.waiting = [];
-    this.#waiting -= repair.size;
-    repair.size = 0;
-  }
-
   /** Begins a repair, or has the one under way look once more. */
   #repair(key: RoomKey): Repair {
     const running = this.#repairs.get(key);
@@ -214,7 +193,7 @@ export class Receiver implements EdgeListener {
       running.again = true;
       return running;
     }
-    const repair: Repair = { waiting: [], size: 0, again: false };
+    const repair: Repair = { waiting: this.#backlogs.create(), again: false };
     this.#repairs.set(key, repair);
     this.#options.metrics.holes += 1;
     this.#run(key, repair)
@@ -231,7 +210,7 @@ export class Receiver implements EdgeListener {
 
   /** Together with the decision that nothing is missing: what comes a moment later begins a new repair. */
   #end(key: RoomKey, repair: Repair): void {
-    this.#drop(repair);
+    repair.waiting.clear();
     if (this.#repairs.get(key) === repair) this.#repairs.delete(key);
   }
 
@@ -253,16 +232,17 @@ export class Receiver implements EdgeListener {
       }
       failures = 0;
       this.#failing = false;
-      const follows = this.#follow(repair);
+      const follows = repair.waiting.drain((burst) => this.#follows(burst));
       if (follows && !repair.again) return this.#end(key, repair);
       attempts += 1;
       if (follows) continue;
       if (attempts >= patience) {
         // The store does not have what an owner said was committed. The edge announces the hole.
-        const { waiting } = repair;
-        this.#end(key, repair);
-        edge.onBursts(waiting);
-        return;
+        repair.waiting.drain((burst) => {
+          edge.onBursts([burst]);
+          return true;
+        });
+        return this.#end(key, repair);
       }
       await this.#pause(firstPauseMs);
     }
@@ -296,24 +276,11 @@ export class Receiver implements EdgeListener {
     }
   }
 
-  /** Delivers what waited, up to the next hole. @returns whether all of it could be */
-  #follow(repair: Repair): boolean {
-    const { waiting } = repair;
-    const hole = waiting.findIndex((burst) => {
-      if (this.#opensHole(burst)) return true;
-      this.#options.edge.onBursts([burst]);
-      return false;
-    });
-    if (hole === -1) {
-      this.#drop(repair);
-      return true;
-    }
-    const rest = waiting.slice(hole);
-    const size = rest.reduce((sum, burst) => sum + sizeOf(burst), 0);
-    this.#waiting += size - repair.size;
-    repair.waiting = rest;
-    repair.size = size;
-    return false;
+  /** Delivers a burst that waited, unless there is another hole before it. */
+  #follows(burst: Burst): boolean {
+    if (this.#opensHole(burst)) return false;
+    this.#options.edge.onBursts([burst]);
+    return true;
   }
 
   /** Said once per outage. */
@@ -327,10 +294,4 @@ export class Receiver implements EdgeListener {
     this.#failing = true;
     return false;
   }
-}
-
-function sizeOf({ events }: Burst): number {
-  let size = 0;
-  for (const { packet } of events) size += packet.length;
-  return size;
 }
