@@ -143,8 +143,12 @@ export class BrokerLink implements Service {
 
 /** Ends the socket, whatever state the connection is in; amqplib notices, and tells `disconnect`. */
 function destroy(model: ChannelModel, reason: string): void {
-  const { connection } = model;
-  if ('stream' in connection && connection.stream instanceof Socket) connection.stream.destroy(new Error(reason));
+  socketOf(model)?.destroy(new Error(reason));
+}
+
+/** The socket under a connection, which amqplib does not show in its types; null should it ever be elsewhere. */
+export function socketOf({ connection }: ChannelModel): Socket | null {
+  return 'stream' in connection && connection.stream instanceof Socket ? connection.stream : null;
 }
 
 function withHeartbeat(url: string): string {

@@ -2,11 +2,12 @@
  * Publishes on one confirm channel: persistent, mandatory, in order. A batch counts as sent once the broker has confirmed all
  * of it; anything else fails the whole batch, which is then sent again with the same ids.
  */
+import type { Socket } from 'node:net';
 import { setImmediate } from 'node:timers/promises';
 import type { ChannelModel, ConfirmChannel, Message } from 'amqplib';
 import type { Log } from '../../observe/log.js';
 import type { IntegrationEvent } from './integration-events.js';
-import type { BrokerPart } from './link.js';
+import { socketOf, type BrokerPart } from './link.js';
 
 export interface PublisherOptions {
   readonly exchange: string;
@@ -34,6 +35,7 @@ export class Publisher implements BrokerPart {
   readonly #options: PublisherOptions;
   #channel: ConfirmChannel | null = null;
   #fail: (reason: string) => void = () => undefined;
+  #socket: Socket | null = null;
   #blocked = false;
   #batch: Batch | null = null;
   #waiting: (() => void)[] = [];
@@ -74,6 +76,7 @@ export class Publisher implements BrokerPart {
     channel.on('return', (message: Message) => this.#returned(message));
     await channel.assertExchange(this.#options.exchange, 'topic', { durable: true });
     this.#fail = fail;
+    this.#socket = socketOf(model);
     this.#channel = channel;
     this.release();
   }
@@ -112,16 +115,30 @@ export class Publisher implements BrokerPart {
     confirmed.catch(() => undefined);
     const watch = this.#watch();
     try {
-      for (const [i, event] of events.entries()) {
-        if (!this.#write(channel, event)) await drained(channel);
-        else if (i % eventsPerTurn === eventsPerTurn - 1) await setImmediate();
-      }
+      for (let i = 0; i < events.length; i += eventsPerTurn)
+        await this.#writeTurn(channel, events.slice(i, i + eventsPerTurn));
       await confirmed;
       this.published += events.length;
     } finally {
       clearInterval(watch);
       this.#batch = null;
     }
+  }
+
+  /** Some events with one write of the socket: amqplib hands them to it in a later turn, and one by one. */
+  async #writeTurn(channel: ConfirmChannel, events: readonly IntegrationEvent[]): Promise<void> {
+    const socket = this.#socket;
+    socket?.cork();
+    let full: Promise<void> | null = null;
+    try {
+      for (const event of events) if (!this.#write(channel, event)) full ??= drained(channel);
+      await setImmediate();
+      await setImmediate();
+    } finally {
+      socket?.uncork();
+    }
+    // Heard from the start on: it may come before the turn is over.
+    await full;
   }
 
   /** False when the write buffer is full. */

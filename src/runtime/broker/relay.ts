@@ -23,17 +23,24 @@ export interface RelayOptions {
   /** The partitions that this node holds now. */
   readonly held: () => Iterable<number>;
   readonly log: Log;
+  /** After a failure, doubled with each further one. Defaults to 100 ms. */
+  readonly firstPauseMs?: number;
 }
 
 /** Rows read at once of one partition, so that a full one does not keep the others waiting. */
 const rowsPerPartition = 64;
 /** Messages published and confirmed at once. One row may bring more: as many as a frame holds. */
 const messagesPerBatch = 250;
+/**
+ * The sockets of the chat are served by the same event loop, and come first: while it is busier than this share of the time,
+ * the relay leaves it alone for so many times as long as its batch took, and the outbox may grow.
+ */
+const busy = 0.8;
+const busyPauses = 4;
 /** What came in meanwhile is sent together. In ms. */
 const lingerMs = 10;
 /** Rows of other nodes' frames, or of an earlier owner, are found this late at most. In ms. */
 const pollMs = 1_000;
-const shortestPauseMs = 100;
 const longestPauseMs = 5_000;
 const statsEveryMs = 2_000;
 
@@ -90,8 +97,8 @@ export class Relay implements Service {
   }
 
   async #run(signal: AbortSignal): Promise<void> {
-    const { publisher, log } = this.#options;
-    let pauseMs = shortestPauseMs;
+    const { publisher, log, firstPauseMs = 100 } = this.#options;
+    let pauseMs = firstPauseMs;
     let failing = false;
     while (!signal.aborted) {
       try {
@@ -102,7 +109,7 @@ export class Relay implements Service {
         const sent = await this.#round(signal);
         if (failing) log.info('the outbox is relayed again');
         failing = false;
-        pauseMs = shortestPauseMs;
+        pauseMs = firstPauseMs;
         if (sent === 0) await this.#idle(signal);
       } catch (error) {
         if (signal.aborted) return;
@@ -124,7 +131,11 @@ export class Relay implements Service {
     const entries = await outbox.batch(after, rowsPerPartition);
     for (const some of batches(entries)) {
       if (signal.aborted) break;
+      const before = performance.eventLoopUtilization();
+      const startedAt = performance.now();
       await this.#send(some);
+      if (performance.eventLoopUtilization(before).utilization > busy)
+        await pause(Math.min(longestPauseMs, (performance.now() - startedAt) * busyPauses), signal);
     }
     return entries.length;
   }

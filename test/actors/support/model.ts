@@ -155,6 +155,8 @@ export class Model {
       }
       case 'tick':
         return said({}, this.#stopEnded(now));
+      case 'evict':
+        throw new Error('removals have tests of their own');
     }
   }
 
