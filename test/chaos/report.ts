@@ -1,5 +1,6 @@
 /** Outcomes in words: a line per run, and the table of figures in this folder's README. */
 import { readFileSync, writeFileSync } from 'node:fs';
+import { availableParallelism, loadavg } from 'node:os';
 import { faults } from './check/evidence.js';
 import type { Outcome } from './run.js';
 
@@ -85,5 +86,8 @@ export function writeTable(path: string, outcomes: readonly Outcome[], order: re
     `|${columns.map((name) => (name === 'nemesis' ? '---' : '--:')).join('|')}|`,
     ...order.flatMap((name) => rows.get(name) ?? []),
   ];
-  writeFileSync(path, `${text.slice(0, from)}${begin}\n\n${table.join('\n')}\n\n${text.slice(to)}`);
+  // Times mean nothing without the machine: beside other work a process alone takes seconds to start.
+  const [, load = 0] = loadavg();
+  const machine = `Last written on ${availableParallelism()} cores at a load of ${load.toFixed(1)} (the run's own included), Node ${process.version}.`;
+  writeFileSync(path, `${text.slice(0, from)}${begin}\n\n${table.join('\n')}\n\n${machine}\n\n${text.slice(to)}`);
 }
