@@ -181,6 +181,8 @@ export class Participant {
     const opened = await new Promise<boolean>((resolve) => {
       socket.once('connect', () => resolve(true));
       socket.once('connect_error', () => resolve(false));
+      // Between the transport and the namespace a lost connection is no `connect_error`.
+      socket.once('disconnect', () => resolve(false));
       socket.connect();
     });
     if (!opened || this.#closed) {
