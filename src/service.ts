@@ -112,7 +112,7 @@ async function assemble(
   });
   const scrape = async (): Promise<Exposition> => {
     const workers = (await runtime.collect(scrapeTimeoutMs)) as Snapshot[];
-    const parts = await Promise.all([broker, cluster].map((part) => part?.snapshot() ?? []));
+    const parts = await Promise.all([broker, cluster].map((part) => part?.snapshot() ?? Promise.resolve<Snapshot>([])));
     return metrics.render([...workers, ...parts]);
   };
   const { server } = createHttp({

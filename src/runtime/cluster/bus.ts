@@ -25,7 +25,8 @@ import {
   type Kind,
   type ReplyItem,
 } from './codec.js';
-import { Assembly, cut } from './parts.js';
+import { batches, cut } from './parts.js';
+import { Peer, type Sending } from './peer.js';
 import type { BusReply, LocalRooms, NodeBus, NodeId, Owner, Transport } from './port.js';
 
 export interface CommandBusOptions {
@@ -51,37 +52,6 @@ export interface BusCounts {
   readonly dropped: Record<DropReason, number>;
 }
 
-interface Waiting {
-  readonly epoch: number;
-  readonly command: Command;
-  readonly resent: boolean;
-  readonly replyTo: BusReply;
-}
-
-interface Request {
-  /** Null once answered. */
-  readonly items: (Waiting | null)[];
-  open: number;
-  readonly sentAt: number;
-}
-
-/** Another node, as receiver and as sender. */
-class Peer {
-  /** Of the last message received. */
-  received = 0;
-  /** Milliseconds since 1970. */
-  heardAt = 0;
-  /** Commands waiting and in requests. */
-  outstanding = 0;
-  /** For the message of this turn. */
-  waiting: Waiting[] = [];
-  /** JSON texts of reply items for the next message. */
-  replies: string[] = [];
-  /** By message number, oldest first. */
-  readonly requests = new Map<number, Request>();
-  readonly assembly = new Assembly();
-}
-
 /** Where the answer of a command that is being executed here goes. */
 interface Address {
   from: NodeId;
@@ -92,7 +62,6 @@ interface Address {
 const defaultDeadlineMs = 1_000;
 /** Nodes remembered, dead ones too; a forgotten one starts anew. Far more than a cluster has. */
 const peersKept = 1_024;
-const itemsPerMessage = 1_024;
 const logAgainMs = 60_000;
 
 export class CommandBus implements NodeBus {
@@ -138,7 +107,7 @@ export class CommandBus implements NodeBus {
     this.#timer = null;
     this.flush();
     this.#stopped = true;
-    for (const node of [...this.#peers.keys()]) this.#giveUp(node, Infinity);
+    for (const peer of this.#peers.values()) peer.giveUp(Infinity);
     return Promise.resolve();
   }
 
@@ -146,20 +115,19 @@ export class CommandBus implements NodeBus {
     const peer = this.#peer(to.node);
     if (this.#stopped) return replyTo(null);
     if (peer.outstanding >= this.#options.capacity) return replyTo({ ok: false, rejection: reject('OVERLOADED') });
-    peer.outstanding += 1;
-    peer.waiting.push({ epoch: to.epoch, command, resent, replyTo });
+    peer.add({ epoch: to.epoch, command, resent, replyTo });
     this.#schedule(to.node);
   }
 
   /** The node is known to be dead: what it did not answer is given back now. */
   gone(node: NodeId): void {
-    this.#giveUp(node, Infinity);
+    this.counts.unanswered += this.#peers.peek(node)?.giveUp(Infinity) ?? 0;
   }
 
   /** Gives back what has waited for longer than the deadline. */
   expire(): void {
     const now = this.#now();
-    for (const node of [...this.#peers.keys()]) this.#giveUp(node, now - this.#deadlineMs);
+    for (const peer of [...this.#peers.values()]) this.counts.unanswered += peer.giveUp(now - this.#deadlineMs);
   }
 
   /** Sends all that waits now. */
@@ -169,20 +137,18 @@ export class CommandBus implements NodeBus {
     this.#busy.clear();
     for (const node of busy) {
       const peer = this.#peer(node);
-      const { replies, waiting } = peer;
-      peer.replies = [];
-      peer.waiting = [];
-      for (const chunk of chunks(replies)) this.#post(node, 'replies', chunk, false);
+      const { replies, waiting } = peer.take();
+      for (const chunk of batches(replies)) this.#post(node, 'replies', chunk, false);
       this.#request(node, peer, waiting);
     }
   }
 
-  #request(node: NodeId, peer: Peer, waiting: readonly Waiting[]): void {
+  #request(node: NodeId, peer: Peer, waiting: readonly Sending[]): void {
     let rest = waiting;
     const texts = waiting.map(({ epoch, resent, command }) =>
       JSON.stringify([epoch, resent, command] satisfies CommandItem),
     );
-    for (const chunk of chunks(texts)) {
+    for (const chunk of batches(texts)) {
       const items = rest.slice(0, chunk.length);
       rest = rest.slice(chunk.length);
       const sentAt = this.#now();
@@ -190,12 +156,8 @@ export class CommandBus implements NodeBus {
       const again = items.some(({ resent }) => resent) && peer.heardAt < sentAt - this.#deadlineMs;
       const number = this.#post(node, 'commands', chunk, again);
       this.counts.sent += items.length;
-      if (number !== null) peer.requests.set(number, { items, open: items.length, sentAt });
-      else
-        for (const { replyTo } of items) {
-          peer.outstanding -= 1;
-          replyTo({ ok: false, rejection: reject('TOO_LARGE') });
-        }
+      if (number === null) peer.refuse(items, { ok: false, rejection: reject('TOO_LARGE') });
+      else peer.sent(number, items, sentAt);
     }
   }
 
@@ -242,7 +204,7 @@ export class CommandBus implements NodeBus {
         this.#execute(item, { from: message.from, request: message.number, place }),
       );
     else if (message.kind === 'replies')
-      for (const [request, place, outcome] of message.items) this.#answered(peer, request, place, outcome);
+      for (const [request, place, outcome] of message.items) peer.answer(request, place, outcome);
   }
 
   #execute([epoch, resent, command]: CommandItem, address: Address): void {
@@ -269,36 +231,8 @@ export class CommandBus implements NodeBus {
       this.#options.log.error({ to: from, units: text.length }, 'an answer is too large to be sent to its node');
       text = JSON.stringify([request, place, { ok: false, rejection: reject('INTERNAL') }] satisfies ReplyItem);
     }
-    this.#peer(from).replies.push(text);
+    this.#peer(from).addReply(text);
     this.#schedule(from);
-  }
-
-  #answered(peer: Peer, number: number, place: number, outcome: LaneOutcome): void {
-    const request = peer.requests.get(number);
-    const item = request?.items[place];
-    // Given back already, or answered already.
-    if (request === undefined || item === undefined || item === null) return;
-    request.items[place] = null;
-    request.open -= 1;
-    if (request.open === 0) peer.requests.delete(number);
-    peer.outstanding -= 1;
-    item.replyTo(outcome);
-  }
-
-  /** @param before requests sent until then are given back */
-  #giveUp(node: NodeId, before: number): void {
-    const peer = this.#peers.peek(node);
-    if (peer === undefined) return;
-    const lost: Waiting[] = [];
-    for (const [number, request] of peer.requests) {
-      if (request.sentAt > before) break;
-      peer.requests.delete(number);
-      for (const item of request.items) if (item !== null) lost.push(item);
-    }
-    if (before === Infinity) lost.push(...peer.waiting.splice(0));
-    peer.outstanding -= lost.length;
-    this.counts.unanswered += lost.length;
-    for (const { replyTo } of lost) replyTo(null);
   }
 
   /** A message is sent once all events of this turn were read: that is what makes it a batch. */
@@ -334,19 +268,3 @@ export class CommandBus implements NodeBus {
 const headUnits = 1_024;
 /** Leaves room for the head within the most parts. */
 const replyMaxUnits = messageMaxUnits * 63;
-
-/** Cut so that each fits one message; an item that does not is alone. */
-function* chunks(items: readonly string[]): Generator<readonly string[]> {
-  let chunk: string[] = [];
-  let units = 0;
-  for (const item of items) {
-    if (chunk.length > 0 && (chunk.length >= itemsPerMessage || units + item.length > messageMaxUnits)) {
-      yield chunk;
-      chunk = [];
-      units = 0;
-    }
-    chunk.push(item);
-    units += item.length + 1;
-  }
-  if (chunk.length > 0) yield chunk;
-}

@@ -1,8 +1,27 @@
 /**
- * Messages larger than a message may be, such as a join's long catch-up: cut by the sender, put together by the receiver.
- * The parts of one message follow each other; with one missing the whole message counts as lost.
+ * What fits a message. Many small items are dealt out to several messages; an item larger than a message may be, such as a
+ * join's long catch-up, is cut by the sender and put together by the receiver. The parts of one message follow each other;
+ * with one missing the whole message counts as lost.
  */
-import { partsMax, partUnits } from './codec.js';
+import { messageMaxUnits, partsMax, partUnits } from './codec.js';
+
+const itemsPerMessage = 1_024;
+
+/** Items (JSON texts) dealt out so that each batch fits one message, in order; one that is too large is alone. */
+export function* batches(items: readonly string[]): Generator<readonly string[]> {
+  let batch: string[] = [];
+  let units = 0;
+  for (const item of items) {
+    if (batch.length > 0 && (batch.length >= itemsPerMessage || units + item.length > messageMaxUnits)) {
+      yield batch;
+      batch = [];
+      units = 0;
+    }
+    batch.push(item);
+    units += item.length + 1;
+  }
+  if (batch.length > 0) yield batch;
+}
 
 /** The pieces of a text as JSON texts of `[index, of, text]`; null when there would be too many. */
 export function cut(text: string): string[][] | null {

@@ -76,7 +76,7 @@ export class SimNode {
     this.occupied = occupied;
     this.view = world.truth();
     this.transport = new SimTransport(world);
-    const node = this;
+    const viewed = (): ClusterView => this.view;
     const local = {
       held: this.held,
       offer: (command: Command, resent: boolean, replyTo: LaneReply) => {
@@ -104,7 +104,7 @@ export class SimNode {
       bus: this.bus,
       membership: {
         get view() {
-          return node.view;
+          return viewed();
         },
         onChange: (listener) => this.#onChange.push(listener),
         onLapse: (listener) => this.#onLapse.push(listener),
