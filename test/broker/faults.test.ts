@@ -138,3 +138,14 @@ test('a service starts and serves while the broker is away from the beginning', 
   const event = await listener.event('the late event', (one) => one.key === 'message.room.sent');
   t.is(messageOf(event)['content'], 'hello');
 });
+
+test('a broker that went silent does not keep a service from stopping', async (t) => {
+  const set = await scene(t);
+  const ann = await set.stage.client('ann');
+  await ann.send(unique('stop'), '1');
+  await set.stage.service.output.waitFor('the broker', ({ msg }) => msg === 'connected to the broker');
+  set.proxy.silence('both');
+  await ann.send(unique('stop'), '2');
+  const exit = await set.stage.service.stop();
+  t.is(exit.code, 0);
+});

@@ -1,4 +1,5 @@
 /** Everything that has to do with RabbitMQ, as one service: the connection, the relay of the outbox, the inbound commands. */
+import { setTimeout as wait } from 'node:timers/promises';
 import { uuidv7 } from 'uuidv7';
 import type { RoomKey } from '../../actors/protocol/ids.js';
 import type { Config } from '../../config.js';
@@ -39,6 +40,7 @@ export interface BrokerOptions {
 }
 
 const stallMs = 10_000;
+const lastBatchMs = 1_000;
 
 export class Broker implements Service {
   readonly name = 'broker';
@@ -84,8 +86,11 @@ export class Broker implements Service {
   }
 
   async stop(): Promise<void> {
-    await this.#relay.stop();
+    const relayed = this.#relay.stop();
+    // A batch on its way may still be confirmed; a broker that says nothing must not keep the process.
+    await Promise.race([relayed, wait(lastBatchMs, undefined, { ref: false })]);
     await this.#link.stop();
+    await relayed;
     this.#metrics.close();
   }
 
