@@ -6,7 +6,7 @@
  * | duplicate | no | look up which ids exist, decide again with that knowledge |
  * | stale | no | read the rooms again, decide again; still stale after three times: treated as fenced |
  * | data | no | halve the batch until one command is alone, and refuse that one (law 7) |
- * | slow | no | halve the batch likewise: one command must not use up the time of its neighbours; alone, as `transient` |
+ * | slow | no | halve the batch likewise, as long as somebody waits: one command must not use up the time of its neighbours |
  * | transient | no | wait a little and try again, until nobody waits for the answers any more |
  * | fenced | no | throw every state away, take the partitions again, decide again |
  * | lost | unknown | the same, and look up first what did commit |
@@ -50,6 +50,8 @@ interface CommitterOptions<State, Reply> {
 
 const staleAttempts = 3;
 const retryPauseMs = 50;
+/** So many parts of a frame that were too slow one after the other, when nobody waits any more: the rest is not tried. */
+const slowInRow = 2;
 
 export class Committer<State, Reply> {
   readonly #options: CommitterOptions<State, Reply>;
@@ -67,21 +69,23 @@ export class Committer<State, Reply> {
       { commands, offset: 0, resent, lookUp: resent, known: null, refused: new Map(), slow: false },
     ];
     const giveUpAt = Date.now() + this.#options.replyDeadlineMs;
+    let slow = 0;
     for (let batch = open.shift(); batch !== undefined; batch = open.shift()) {
-      const late = batch.slow && Date.now() >= giveUpAt;
-      const result = late ? refuseAll(batch, 'UNAVAILABLE') : await this.#settle(batch, giveUpAt);
+      const hopeless = slow >= slowInRow && Date.now() >= giveUpAt;
+      const result = hopeless ? 'slow' : await this.#settle(batch, giveUpAt);
       if (result === 'halve') {
-        // Each half on its own.
         open.unshift(...halves(batch));
         continue;
       }
-      outcomes.push(...result.outcomes);
-      bursts.push(...result.bursts);
+      slow = result === 'slow' ? slow + 1 : 0;
+      const committed = result === 'slow' ? refuseAll(batch, 'UNAVAILABLE') : result;
+      outcomes.push(...committed.outcomes);
+      bursts.push(...committed.bursts);
     }
     return { outcomes, bursts };
   }
 
-  async #settle(batch: Batch, giveUpAt: number): Promise<Committed | 'halve'> {
+  async #settle(batch: Batch, giveUpAt: number): Promise<Committed | 'halve' | 'slow'> {
     const { ownership, residents, partitionOf, metrics, log } = this.#options;
     const keys = new Set(batch.commands.map((command) => command.key));
     let stale = 0;
@@ -116,9 +120,14 @@ export class Committer<State, Reply> {
           if (batch.commands.length > 1) return 'halve';
           return refuseAll(batch, 'UNPROCESSABLE');
         }
-        if (fault === 'slow' && batch.commands.length > 1 && Date.now() < giveUpAt) {
-          batch.slow = true;
-          return 'halve';
+        if (fault === 'slow') {
+          if (Date.now() >= giveUpAt) return 'slow';
+          if (batch.commands.length > 1) {
+            batch.slow = true;
+            return 'halve';
+          }
+          // Found: its neighbours have waited for it long enough.
+          if (batch.slow) return 'slow';
         }
         if (fault === 'stale' && ++stale < staleAttempts) continue;
         if (fault === 'transient' || fault === 'slow') {

@@ -70,6 +70,47 @@ test('a change that committed before its outcome was lost is broadcast again, wi
   t.is(host.database.lastVersion, 4);
 });
 
+test('a receipt that committed before its outcome was lost is told again, covers what was named, and writes nothing', (t) => {
+  const host = new Host(limits, room);
+  const sends = [1, 2, 3, 4, 5, 6].map((n) => send('ann', `m${n}`));
+  host.run(sends);
+  const ids = sends.map(({ id }) => id);
+  const commands = [mark('delivered', 'bob', [ids[0] ?? '']), mark('read', 'bob', [ids[1] ?? '', ids[4] ?? ''])];
+  const steps = host.runAndLose(commands, 1_000, true);
+  t.deepEqual(
+    steps.map(({ heard }) => heard),
+    [
+      [['messages_delivered', { userId: 'bob', messageIds: [ids[0]], roomId: room, upTo: 1 }, 'bob']],
+      // The ring has the newest four.
+      [['messages_read', { userId: 'bob', messageIds: ids.slice(1, 5), roomId: room, upTo: 5 }, 'bob']],
+    ],
+  );
+  t.like(steps[1]?.body, { messageIds: ids.slice(1, 5), from: 1, upTo: 5 });
+  t.deepEqual(host.database.receipts(), [{ userId: 'bob', delivered: 5, read: 5 }]);
+  t.deepEqual(host.one(mark('read', 'bob', [ids[1] ?? ''])).heard, [], 'one that was not lost is told once');
+  t.is(host.database.messages()[4]?.readCount, 1);
+});
+
+test('catch-ups of one frame share their text until something changes', (t) => {
+  const host = new Host({ ...limits, recentMessages: 2 }, room);
+  const sends = [1, 2, 3, 4].map((n) => send('ann', `m${n}`));
+  host.run(sends);
+  const counts = (step: { readonly body: Record<string, unknown> | null } | undefined): unknown =>
+    (step?.body?.['messages'] as { readonly content: string; readonly read_count: number }[]).map(
+      ({ content, read_count }) => `${content} ${read_count}`,
+    );
+  const steps = host.run([
+    join('bob', 's1', 2),
+    mark('read', 'bob', [sends[2]?.id ?? '']),
+    join('cyd', 's2', 2),
+    edit('ann', sends[3]?.id ?? '', 'new'),
+    join('dan', 's3', 2),
+  ]);
+  t.deepEqual(counts(steps[0]), ['m3 0', 'm4 0']);
+  t.deepEqual(counts(steps[2]), ['m3 1', 'm4 0']);
+  t.deepEqual(counts(steps[4]), ['m3 1', 'new 0']);
+});
+
 test('occupants and typing that a failed frame changed are as before, so the next attempt tells the others', (t) => {
   const host = new Host(limits, room);
   host.run([join('ann'), typing('ann')]);

@@ -45,18 +45,46 @@ test('the last socket takes the user’s typing with it, an earlier one does not
   t.deepEqual(names(room1.one(leave('ann', 's2'))), ['user_left', 'user_stopped_typing']);
 });
 
-test('an announcement adds sockets in silence', (t) => {
+test('an announcement adds sockets, and tells nobody of them', (t) => {
   const room1 = host();
-  t.deepEqual(
-    room1.one(
-      announce([
-        ['ann', 's1'],
-        ['bob', 's2'],
-      ]),
-    ).heard,
-    [],
+  const told = room1.one(
+    announce([
+      ['ann', 's1'],
+      ['bob', 's2'],
+    ]),
   );
+  t.deepEqual(told.heard, [['typing_users', { roomId: room, typingUsers: [] }, null]]);
+  t.deepEqual(told.versions, [null]);
+  t.deepEqual(room1.one(announce([['cyd', 's4']])).heard, []);
   t.deepEqual(names(room1.one(join('ann', 's3'))), []);
+  t.deepEqual(names(room1.one(leave('bob', 's2'))), ['user_left']);
+});
+
+test('the first announcement to a room that lost its memory says who types, so that nobody types for ever', (t) => {
+  const room1 = host();
+  room1.run([join('ann', 's1'), join('bob', 's2'), typing('ann')]);
+  room1.reactivate();
+  const who = announce([
+    ['ann', 's1'],
+    ['bob', 's2'],
+  ]);
+  t.deepEqual(room1.one(who).heard, [['typing_users', { roomId: room, typingUsers: [] }, null]]);
+  t.deepEqual(names(room1.one(who)), [], 'once');
+  room1.reactivate();
+  room1.one(typing('ann'));
+  t.deepEqual(room1.one(who).heard, [['typing_users', { roomId: room, typingUsers: ['ann'] }, null]]);
+});
+
+test('an announced socket that was about to leave leaves like any other', (t) => {
+  const room1 = host();
+  room1.run([join('ann', 's1'), join('bob', 's2')]);
+  room1.reactivate();
+  room1.one(
+    announce([
+      ['ann', 's1'],
+      ['bob', 's2'],
+    ]),
+  );
   t.deepEqual(names(room1.one(leave('bob', 's2'))), ['user_left']);
 });
 

@@ -8,7 +8,7 @@ import { roomBehaviour } from '../../src/actors/room.js';
 import { Committer } from '../../src/runtime/committer.js';
 import { Ownership } from '../../src/runtime/ownership.js';
 import { Residents } from '../../src/runtime/residents.js';
-import { type WriteFailure } from '../../src/runtime/store/port.js';
+import { StoreError, type WriteFailure } from '../../src/runtime/store/port.js';
 import { generousMs } from '../harness/eventually.js';
 import { MemoryWriter, type Mishap } from './memory-writer.js';
 
@@ -271,11 +271,12 @@ test('law 6: a yielded partition leaves memory before its lock is freed, and com
 });
 
 test('a lone shard takes all of its partitions or none, and waits', async (t) => {
-  const { writer, committer, held } = setUp(3, true, [1, 2]);
+  const { writer, committer, ownership, held } = setUp(3, true, [1, 2]);
   writer.others.add(2);
   const committing = committer.commit([send('a', null, 'p1.r')], false);
   await until(() => writer.refusals > 1);
   t.deepEqual(held, []);
+  t.false(ownership.owns(1), 'or two that each hold what the other wants would wait for ever');
   writer.others.delete(2);
   t.deepEqual(codes(await committing), ['ok']);
   t.deepEqual(held, [true]);
@@ -291,8 +292,74 @@ test('a store that stays away without writing ends in a retryable refusal, and n
   t.is(packets(again).length, 1, 'bob joins for the first time');
 });
 
+test('law 7: a command that takes the store too long is found, and its neighbours are answered', async (t) => {
+  const { writer, committer, retries } = setUp();
+  for (const key of ['heavy', 'light']) await committer.commit([send('x', null, key)], false);
+  const facts = writer.facts.bind(writer);
+  writer.facts = (asked) =>
+    asked.some(({ key }) => key === 'heavy') ? Promise.reject(new StoreError('slow', 'time-out')) : facts(asked);
+  const join = (key: string): Command => ({ kind: 'join', id: 'j', key, userId: 'bob', socketId: key, since: 0 });
+  const result = await committer.commit(
+    [send('a'), join('light'), send('b', null, 'light'), join('heavy'), send('c')],
+    false,
+  );
+  t.deepEqual(codes(result), ['ok', 'ok', 'ok', 'UNAVAILABLE', 'ok']);
+  t.deepEqual(
+    writer.messages.slice(2).map(({ content }) => content),
+    ['a', 'b', 'c'],
+  );
+  t.true(retries.every((reason) => reason === 'slow'));
+});
+
+test('a store that is slow for everything ends in retryable refusals by the deadline, not in one wait per command', async (t) => {
+  const { writer, committer, retries } = setUp();
+  writer.always = 'slow';
+  const commands = Array.from({ length: 64 }, () => send('x'));
+  t.true(codes(await committer.commit(commands, false)).every((code) => code === 'UNAVAILABLE'));
+  writer.always = null;
+  t.true(retries.length > 0);
+  t.deepEqual(codes(await committer.commit(commands, false)), Array(64).fill('ok'));
+});
+
+test('law 9: a batch that needs too much is divided before the store is asked, and every command is answered', async (t) => {
+  const { writer, committer, retries } = setUp();
+  await committer.commit(
+    Array.from({ length: 250 }, () => send('x')),
+    false,
+  );
+  const rows: number[] = [];
+  const facts = writer.facts.bind(writer);
+  writer.facts = (asked) => {
+    const needs = asked.flatMap((each) => each.needs);
+    rows.push(needs.reduce((sum, need) => sum + (need.need === 'changes' ? need.limit + 1 : 1), 0));
+    return facts(asked);
+  };
+  // So many that all of them bring more than a batch may: the room allows 100 changes per join.
+  const joins = Array.from({ length: 100 }, (_, i): Command => ({
+    kind: 'join',
+    id: `j${i}`,
+    key: 'room',
+    userId: `u${i}`,
+    socketId: `s${i}`,
+    since: i + 1,
+  }));
+  const result = await committer.commit([...joins, send('y', null, 'other')], false);
+  t.deepEqual(codes(result), Array(101).fill('ok'));
+  t.true(rows.length > 1);
+  t.true(
+    rows.every((each) => each <= 4_000),
+    String(rows),
+  );
+  t.deepEqual(retries, []);
+  t.deepEqual(
+    result.bursts.flatMap(({ events }) => events.map(({ at }) => at)),
+    Array.from({ length: 101 }, (_, at) => at),
+    'the places are those of the whole frame',
+  );
+});
+
 test('laws 1-5: whatever goes wrong, every acked message is stored once, gapless, and told once in order', async (t) => {
-  const failure = fc.constantFrom<WriteFailure>('lost', 'fenced', 'stale', 'transient');
+  const failure = fc.constantFrom<WriteFailure>('lost', 'fenced', 'stale', 'slow', 'transient');
   const mishap: fc.Arbitrary<Mishap | null> = fc.option(fc.record({ failure, applied: fc.boolean() }), { freq: 2 });
   const command = fc.oneof(
     fc.record({

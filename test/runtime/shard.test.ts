@@ -19,17 +19,21 @@ function roomOf(partition: number): string {
   for (let i = 0; ; i++) if (partitionOf(`room-${i}`, partitions) === partition) return `room-${i}`;
 }
 
-async function setUp(t: { teardown: (fn: () => Promise<void>) => void }, wanted: readonly number[], alone = false) {
+async function setUp(
+  t: { teardown: (fn: () => Promise<void>) => void },
+  wanted: readonly number[],
+  maxResidentRooms = 100,
+) {
   const writer = new MemoryWriter();
   /** What the main thread would hear, in order. */
   const said: string[] = [];
   const replies: FrameReply[] = [];
   const settings: ShardSettings = {
     partitions,
-    alone,
+    alone: false,
     recentMessages: 5,
     idleTtlMs: 60_000,
-    maxResidentRooms: 100,
+    maxResidentRooms,
     frameDeadlineMs: 1_000,
     replyDeadlineMs: 1_000,
     outbox: false,
@@ -154,4 +158,32 @@ test('the sockets of dead nodes are forgotten, in rooms that have some', async (
     reply.bursts.flatMap(({ events }) => events.map(({ packet }) => packet)),
     [`["user_left",{"userId":"ann","roomId":"${roomOf(0)}"}]`],
   );
+});
+
+test('law 9: a shard that is full of occupied rooms serves on, refuses to occupy more, and has place after a leave', async (t) => {
+  const { writer, run } = await setUp(t, [0, 1, 2, 3], 3);
+  const rooms = [0, 1, 2, 3].map(roomOf);
+  const [first = '', second = '', , fourth = ''] = rooms;
+  const codes = ({ outcomes }: FrameReply): string[] =>
+    outcomes.map((outcome) => (outcome.ok ? 'ok' : 'moved' in outcome ? 'moved' : outcome.rejection.code));
+  t.deepEqual(codes(await run(...rooms.map((key) => join(key, 'ann', `n/${key}`)))), ['ok', 'ok', 'ok', 'OVERLOADED']);
+  t.deepEqual(codes(await run(join(first, 'bob', 'n/bob'))), ['ok'], 'a room that is occupied takes everybody');
+  const announced = { kind: 'announce', id: uuidv7(), key: fourth, occupants: [['dan', 'n/dan']] } as const;
+  t.deepEqual(codes(await run(announced)), ['ok'], 'they are in it already');
+
+  const reads = writer.roomsRead.length;
+  for (let i = 0; i < 5; i++) t.deepEqual(codes(await run(...rooms.map(send))), ['ok', 'ok', 'ok', 'ok']);
+  t.deepEqual(writer.roomsRead.slice(reads), [], 'nobody is put out and read again');
+  t.deepEqual(codes(await run(send('guest'), join('guest', 'eve', 'n/eve'))), ['ok', 'OVERLOADED']);
+
+  const leave = (key: string, userId: string, socketId: string): Command => ({
+    kind: 'leave',
+    id: uuidv7(),
+    key,
+    userId,
+    socketId,
+  });
+  t.deepEqual(codes(await run(leave(fourth, 'dan', 'n/dan'), join('guest', 'eve', 'n/eve'))), ['ok', 'OVERLOADED']);
+  t.deepEqual(codes(await run(leave(second, 'ann', `n/${second}`), join('guest', 'eve', 'n/eve'))), ['ok', 'ok']);
+  t.deepEqual(codes(await run(join(second, 'ann', 'n/ann'))), ['OVERLOADED']);
 });

@@ -142,10 +142,14 @@ export class Model {
         const users = this.#typing.filter((each) => !this.#ended(each, now)).map((each) => each.userId);
         return said({ roomId: this.#roomId, typingUsers: users });
       }
-      case 'announce':
+      case 'announce': {
+        const first = this.#sockets.length === 0 && command.occupants.length > 0;
+        const typing = this.#typing.map((each) => each.userId);
         for (const [user, socket] of command.occupants)
           if (!this.#sockets.some(([u, s]) => u === user && s === socket)) this.#sockets.push([user, socket]);
-        return said({});
+        if (!first || this.#roomId === null) return said({});
+        return said({}, [['typing_users', { roomId: this.#roomId, typingUsers: typing }, null]]);
+      }
       case 'forget': {
         const isGone = (socket: string): boolean => command.nodes.some((node) => socket.startsWith(`${node}/`));
         const gone = new Set(this.#sockets.filter(([, socket]) => isGone(socket)).map(([user]) => user));
