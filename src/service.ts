@@ -3,6 +3,7 @@ import type { Config } from './config.js';
 import { createAccess } from './edge/access.js';
 import { createChat } from './edge/chat.js';
 import { createDirectory } from './edge/directory.js';
+import { Leaving } from './edge/leaving.js';
 import { createPresence } from './edge/presence.js';
 import { createLimits } from './edge/rate-limiter.js';
 import { createTokens } from './edge/tokens.js';
@@ -84,7 +85,8 @@ async function assemble(
       ? null
       : { client: createRedisClient(redis, `${redis.prefix}-presence`, log), prefix: redis.prefix, node };
   const presence = createPresence({ config, log, shared });
-  const chat = createChat({ config, rooms, reads, access, directory, limits, log });
+  const leaving = new Leaving(rooms);
+  const chat = createChat({ config, rooms: leaving, reads, access, directory, limits, log });
   const broker =
     config.rabbitmqUrl === null
       ? null
@@ -135,6 +137,7 @@ async function assemble(
     presence,
     // The cluster puts its receiver between.
     rooms: cluster === null ? rooms : { attach: () => undefined },
+    leaving,
     metrics: edgeMetrics,
     log,
     cluster: cluster?.sockets ?? null,

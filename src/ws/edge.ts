@@ -16,7 +16,7 @@ import { Authentication } from './authentication.js';
 import { Dispatcher } from './dispatcher.js';
 import type { OutgoingBurst } from './fanout/burst.js';
 import { Wire, type Connection } from './fanout/wire.js';
-import { Hub } from './hub.js';
+import { Hub, type LeavingSockets } from './hub.js';
 import { refuseOtherMethods } from './methods.js';
 import type { EdgeMetrics } from './metrics.js';
 import { eventPacket } from './packets.js';
@@ -62,6 +62,8 @@ export interface SocketEdgeParts {
   readonly tokens: Tokens;
   readonly presence: Presence;
   readonly rooms: Pick<Rooms, 'attach'>;
+  /** Sockets to be announced although they are not in the rooms any more; absent for none. */
+  readonly leaving?: LeavingSockets;
   readonly metrics: EdgeMetrics;
   readonly log: Log;
   /** Null on the only node. */
@@ -106,6 +108,7 @@ class Edge implements SocketEdge {
     const userRooms = cluster !== null;
     this.#parts = parts;
     this.#hub = new Hub(metrics, log);
+    if (parts.leaving !== undefined) this.#hub.announceToo(parts.leaving);
     this.#hub.onEvicted((session, key) => this.#evicted(session, key));
     this.listener = this.#hub;
     const hub = this.#hub;
