@@ -52,15 +52,15 @@ export class DirectRelay implements Service {
   #emit: ((text: string) => void) | null = null;
   #timer: NodeJS.Timeout | null = null;
   #others = false;
-  /** Redis was lost since the start. */
-  #lost = false;
+  /** The next time that Redis is ready it comes back from an outage. */
+  #outage = false;
   #refusedAt = -Infinity;
 
   constructor(options: DirectRelayOptions) {
     this.#options = options;
     options.links.onReady(() => {
-      if (this.#lost && this.#timer !== null) options.edge.onDirectGap();
-      this.#lost = true;
+      if (this.#outage && this.#timer !== null) options.edge.onDirectGap();
+      this.#outage = true;
     });
     options.membership.onChange(() => this.#look());
   }
@@ -68,7 +68,7 @@ export class DirectRelay implements Service {
   start(): Promise<void> {
     if (this.#timer !== null) return Promise.resolve();
     this.#look();
-    this.#lost ||= !this.#options.links.up;
+    this.#outage ||= !this.#options.links.up;
     this.#timer = setInterval(() => this.#beacon(), beaconMs);
     return Promise.resolve();
   }
