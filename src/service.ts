@@ -4,6 +4,7 @@ import { createAccess } from './edge/access.js';
 import { createChat } from './edge/chat.js';
 import { createDirectory } from './edge/directory.js';
 import { Leaving } from './edge/leaving.js';
+import { Membership } from './edge/membership.js';
 import { createPresence } from './edge/presence.js';
 import { createLimits } from './edge/rate-limiter.js';
 import { createTokens } from './edge/tokens.js';
@@ -133,6 +134,7 @@ async function assemble(
     config,
     server,
     chat,
+    requests: limits.requests,
     tokens,
     presence,
     // The cluster puts its receiver between.
@@ -142,10 +144,16 @@ async function assemble(
     log,
     cluster: cluster?.sockets ?? null,
   });
-  const listener = new Listener(server, config.host ?? '0.0.0.0', config.port);
+  const { members } = access;
+  const membership =
+    members === null
+      ? null
+      : new Membership({ members, edge: edge.listener, rooms, everyMs: config.neighbourCacheTtlMs, log });
+  const listener = new Listener(server, config.host, config.port);
   metrics.watch({ edge: edgeMetrics, mailboxDepths: () => runtime.depths() });
   const { before, after } = cluster?.services(edge.listener) ?? { before: [], after: [] };
-  const services = [...before, runtime, ...after, presence, ...(broker === null ? [] : [broker]), edge, listener];
+  const optional = [broker, membership].filter((part) => part !== null);
+  const services = [...before, runtime, ...after, presence, ...optional, edge, listener];
   const stack = new ServiceStack(services, log);
   await stack.start();
   health.enter('serving');

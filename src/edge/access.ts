@@ -21,6 +21,19 @@ export interface Access {
   revokedAll(): void;
 }
 
+/** Where rooms are members-only: the members as the Chat Room Service names them. */
+export interface Members {
+  /** Has a room's members asked for again, unless that was just done. Never rejects. */
+  renew(key: RoomKey): Promise<void>;
+  /** From now on `listener` is told of a room's members whenever the service has named them. */
+  onMembers(listener: (key: RoomKey, members: ReadonlySet<string>) => void): void;
+}
+
+export interface RoomAccess extends Access {
+  /** Null where rooms are open. */
+  readonly members: Members | null;
+}
+
 export interface AccessOptions {
   readonly config: Pick<
     Config,
@@ -43,9 +56,12 @@ const negativeTtlMs = 1_000;
 const membersPerRoom = 100;
 const largestRoom = 200_000;
 
-type Members = ReadonlySet<string>;
+/** Of an id in an answer with its quotes and comma: twice that of a UUID. */
+const bytesPerMember = 80;
 
-export function createAccess({ config, log, now = () => performance.now() }: AccessOptions): Access {
+type MemberIds = ReadonlySet<string>;
+
+export function createAccess({ config, log, now = () => performance.now() }: AccessOptions): RoomAccess {
   const rooms =
     config.roomAccess === 'members' && config.chatRoomServiceUrl !== null
       ? membersOnly(config.chatRoomServiceUrl, config, log, now)
@@ -61,14 +77,23 @@ export function createAccess({ config, log, now = () => performance.now() }: Acc
     revokedAll() {
       rooms.revokedAll();
     },
+    members: rooms.members,
   };
 }
 
-const open: Access = { may: () => true, revoked: () => undefined, revokedAll: () => undefined };
+const open: RoomAccess = { may: () => true, revoked: () => undefined, revokedAll: () => undefined, members: null };
 
-function membersOnly(url: string, config: AccessOptions['config'], log: Log, now: () => number): Access {
-  const neighbour = new Neighbour({ name: 'chat-room-service', url, timeoutMs: config.neighbourTimeoutMs, log, now });
-  const answers = new Answers<Members>({
+function membersOnly(url: string, config: AccessOptions['config'], log: Log, now: () => number): RoomAccess {
+  let told: (key: RoomKey, members: MemberIds) => void = () => undefined;
+  const neighbour = new Neighbour({
+    name: 'chat-room-service',
+    url,
+    timeoutMs: config.neighbourTimeoutMs,
+    maxBytes: largestRoom * bytesPerMember,
+    log,
+    now,
+  });
+  const answers = new Answers<MemberIds>({
     size: config.neighbourCacheSize,
     staleMs: config.neighbourStaleTtlMs,
     weight: { of: (members) => members.size, max: Math.max(largestRoom, config.neighbourCacheSize * membersPerRoom) },
@@ -77,6 +102,9 @@ function membersOnly(url: string, config: AccessOptions['config'], log: Log, now
       return name === null ? nobody : ((await neighbour.lookup(`/rooms/${name}`, readMembers)) ?? nobody);
     },
     now,
+    onAnswer: (key, members) => {
+      told(key, members);
+    },
   });
   const fresh = config.neighbourCacheTtlMs;
 
@@ -102,18 +130,27 @@ function membersOnly(url: string, config: AccessOptions['config'], log: Log, now
     revokedAll() {
       answers.forgetAll();
     },
+    members: {
+      async renew(key) {
+        const known = answers.get(key);
+        if (known === undefined || now() - known.at >= fresh / 2) await answers.ask(key);
+      },
+      onMembers(listener) {
+        told = listener;
+      },
+    },
   };
 }
 
-const nobody: Members = new Set();
+const nobody: MemberIds = new Set();
 
-function verdict(answer: Answer<Members> | null, userId: string): Verdict {
+function verdict(answer: Answer<MemberIds> | null, userId: string): Verdict {
   if (answer === null) return 'unknown';
   return answer.value.has(userId) ? 'yes' : 'no';
 }
 
 /** `{ users: [userId…] }`; ids may be numbers, as the tokens' may. */
-function readMembers(body: unknown): Members | undefined {
+function readMembers(body: unknown): MemberIds | undefined {
   if (typeof body !== 'object' || body === null || !('users' in body) || !Array.isArray(body.users)) return undefined;
   const members = new Set<string>();
   for (const user of body.users as readonly unknown[]) {

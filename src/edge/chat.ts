@@ -1,6 +1,6 @@
 /**
  * The operations of the chat as both edges call them: check the raw input, the caller's rate and access, make the
- * command, hand it to the rooms. No transport is known here. A send is synchronous up to the mailbox whenever access is
+ * command, hand it to the rooms. What is refused for its input costs a request all the same. No transport is known here. A send is synchronous up to the mailbox whenever access is
  * known, so that it costs no promise.
  */
 import type { Command, JoinCommand, SendCommand } from '../actors/protocol/commands.js';
@@ -80,9 +80,9 @@ export function createChat(parts: ChatParts): Chat {
 
   /** An operation in a room that the caller must be allowed in. */
   function inRoom(caller: Identity, room: Result<RoomKey>, finish: Finish, make: (key: RoomKey) => Command): void {
+    if (!spend(requests, caller, finish)) return;
     if (!room.ok) return finish(room);
     const key = room.value;
-    if (!spend(requests, caller, finish)) return;
     admission.enter(caller.userId, key, absent.room, finish, () => {
       submit(make(key), finish);
     });
@@ -95,8 +95,8 @@ export function createChat(parts: ChatParts): Chat {
     finish: Finish,
     make: (key: RoomKey, messageId: string) => Command,
   ): void {
+    if (!spend(request.ok ? sends : requests, caller, finish)) return;
     if (!request.ok) return finish(request);
-    if (!spend(sends, caller, finish)) return;
     const { messageId, key } = request.value;
     if (messageId === null) return finish(refusal(absent.message));
     const go = (where: RoomKey): void => {
@@ -125,8 +125,8 @@ export function createChat(parts: ChatParts): Chat {
   return {
     send(caller, input, finish) {
       const request = readSend(input, caller.userId, config);
+      if (!spend(request.ok ? sends : requests, caller, finish)) return;
       if (!request.ok) return finish(request);
-      if (!spend(sends, caller, finish)) return;
       const { key, ...rest } = request.value;
       admission.enter(caller.userId, key, absent.room, finish, () => {
         const command: SendCommand = {
@@ -172,11 +172,9 @@ export function createChat(parts: ChatParts): Chat {
 
     join(caller, socketId, input, finish) {
       const request = readJoin(input, config);
-      const since = request.ok ? request.value.since : null;
-      const room: Result<RoomKey> = request.ok ? { ok: true, value: request.value.key } : request;
-      if (!room.ok) return finish(room);
-      const key = room.value;
       if (!spend(requests, caller, finish)) return;
+      if (!request.ok) return finish(request);
+      const { key, since } = request.value;
       const { userId } = caller;
       admission.enter(userId, key, absent.room, finish, () => {
         const more = readmission.of(userId, key);
@@ -186,8 +184,8 @@ export function createChat(parts: ChatParts): Chat {
 
     leave(caller, socketId, input, finish) {
       const room = readRoom(input, config);
-      if (!room.ok) return finish(room);
       if (!spend(requests, caller, finish)) return;
+      if (!room.ok) return finish(room);
       // Whoever may not enter any more may still leave.
       submit({ kind: 'leave', key: room.value, id: newId(), userId: caller.userId, socketId }, finish);
     },
@@ -218,11 +216,13 @@ export function createChat(parts: ChatParts): Chat {
     markAndList: (caller, level, input) => receipts.markAndList(caller, level, input),
     history: (caller, input) => history.page(caller, input),
     unread: (caller, input) => history.unread(caller, input),
-    depart(userId, socketId, key) {
-      departures.tell(userId, socketId, key);
+    depart(userId, socketId, key, returned = never) {
+      departures.tell(userId, socketId, key, returned);
     },
   };
 }
+
+const never = (): boolean => false;
 
 /** False when the caller must wait: then it was told. */
 function spend(limiter: RateLimiter, caller: Identity, finish: Finish): boolean {

@@ -14,11 +14,16 @@ const capacity = 100_000;
 
 const againMs = 500;
 
+interface Departure {
+  readonly command: LeaveCommand;
+  readonly returned: () => boolean;
+}
+
 export class Departures {
   readonly #rooms: Rooms;
   readonly #newId: () => string;
   readonly #failures: FailureLog;
-  #again: LeaveCommand[] = [];
+  #again: Departure[] = [];
   #timer: NodeJS.Timeout | null = null;
 
   constructor(rooms: Rooms, newId: () => string, log: Log) {
@@ -27,30 +32,33 @@ export class Departures {
     this.#failures = new FailureLog(log);
   }
 
-  tell(userId: string, socketId: string, key: RoomKey): void {
-    this.#send({ kind: 'leave', key, id: this.#newId(), userId, socketId });
+  /** @param returned true when the socket is in the room again, so that the departure is over */
+  tell(userId: string, socketId: string, key: RoomKey, returned: () => boolean): void {
+    this.#send({ command: { kind: 'leave', key, id: this.#newId(), userId, socketId }, returned });
   }
 
-  #send(command: LeaveCommand): void {
-    this.#rooms.send(command, (outcome) => {
+  #send(departure: Departure): void {
+    if (departure.returned()) return;
+    this.#rooms.send(departure.command, (outcome) => {
       if (outcome.ok || !rejections[outcome.rejection.code].retryable) return;
       // A node that shuts down keeps nobody.
-      if (outcome.rejection.code !== 'DRAINING') this.#keep(command);
+      if (outcome.rejection.code !== 'DRAINING') this.#keep(departure);
     });
   }
 
-  #keep(command: LeaveCommand): void {
+  #keep(departure: Departure): void {
     if (this.#again.length >= capacity) {
-      this.#failures.warn('departure_dropped', { socketId: command.socketId }, 'too many departures wait');
+      const { socketId } = departure.command;
+      this.#failures.warn('departure_dropped', { socketId }, 'too many departures wait');
       return;
     }
-    this.#again.push(command);
+    this.#again.push(departure);
     if (this.#timer !== null) return;
     this.#timer = setTimeout(() => {
       this.#timer = null;
-      const commands = this.#again;
+      const departures = this.#again;
       this.#again = [];
-      for (const each of commands) this.#send(each);
+      for (const each of departures) this.#send(each);
     }, againMs);
     // Departures alone never keep the process alive.
     this.#timer.unref();

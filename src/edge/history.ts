@@ -25,6 +25,8 @@ export class History {
   }
 
   async page(caller: Identity, input: unknown): Promise<Result<HistoryPage>> {
+    const waiting = this.#spend(caller);
+    if (waiting !== null) return waiting;
     const request = readHistory(input, caller.userId, this.#parts.limits);
     if (!request.ok) return request;
     const { key, query } = request.value;
@@ -33,9 +35,17 @@ export class History {
   }
 
   async unread(caller: Identity, input: unknown): Promise<Result<number>> {
+    const waiting = this.#spend(caller);
+    if (waiting !== null) return waiting;
     const key = readConversation(input, caller.userId, this.#parts.limits);
     if (!key.ok) return key;
     return this.#read(caller, key.value, 'unread', (reads) => reads.unread(key.value, caller.userId));
+  }
+
+  /** Input that is not valid costs a request as well. */
+  #spend({ userId }: Identity): Result<never> | null {
+    const wait = this.#parts.requests.take(userId);
+    return wait > 0 ? refuse('RATE_LIMITED', undefined, wait) : null;
   }
 
   async #read<T>(
@@ -44,9 +54,7 @@ export class History {
     kind: string,
     read: (reads: ReadStore) => Promise<T>,
   ): Promise<Result<T>> {
-    const { requests, reads, reading, admission } = this.#parts;
-    const wait = requests.take(caller.userId);
-    if (wait > 0) return refuse('RATE_LIMITED', undefined, wait);
+    const { reads, reading, admission } = this.#parts;
     const verdict = await admission.verdict(caller.userId, key);
     if (verdict !== 'yes') return verdict === 'no' ? refusal(absent.room) : refuse('UNAVAILABLE');
     return reading.run(kind, () => read(reads));

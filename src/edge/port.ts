@@ -69,8 +69,11 @@ export interface Chat {
   /** `{ roomId }` or `{ userId }` with `limit`, and one of `offset`, `before`, `after`, `around`. */
   history(caller: Identity, input: unknown): Promise<Result<HistoryPage>>;
   unread(caller: Identity, input: unknown): Promise<Result<number>>;
-  /** A socket is gone from a room (disconnect, expiry): never refused for rate or access. */
-  depart(userId: string, socketId: string, key: RoomKey): void;
+  /**
+   * A socket is gone from a room (disconnect, expiry): never refused for rate or access, and told until the room has answered.
+   * @param returned asked each time before it is told: true when the socket has come back, so that nothing is to be told
+   */
+  depart(userId: string, socketId: string, key: RoomKey, returned?: () => boolean): void;
 }
 
 /** Verifies a token's signature, expiry and claims. */
@@ -88,7 +91,8 @@ export interface Presence {
   online(userIds: readonly string[]): Promise<Readonly<Record<string, boolean>>>;
 }
 
-/** Spends one request of a user's allowance: 0 when granted, else the milliseconds to wait. */
+/** Spends a user's allowance: 0 when granted, else the milliseconds to wait. */
 export interface RateLimiter {
-  take(userId: string): number;
+  /** @param requests at once, all or none; 1 unless said. More than a whole burst count as one whole burst. */
+  take(userId: string, requests?: number): number;
 }

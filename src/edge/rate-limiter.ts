@@ -25,14 +25,15 @@ export function createRateLimiter(options: RateOptions): RateLimiter {
   const fullAt = new Generations<number>(users);
 
   return {
-    take(userId: string): number {
+    take(userId: string, requests = 1): number {
       const at = now();
       const full = fullAt.get(userId);
       const start = full === undefined || full < at ? at : full;
-      const wait = start - tolerance - at;
+      const spent = Math.min(requests, burst) * interval;
+      const wait = start + spent - interval - tolerance - at;
       // A thousandth of a millisecond absorbs rounding: nobody is refused for the last bit of a sum.
       if (wait > 0.001) return Math.max(1, Math.ceil(wait));
-      fullAt.set(userId, start + interval);
+      fullAt.set(userId, start + spent);
       return 0;
     },
   };

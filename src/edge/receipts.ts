@@ -1,7 +1,7 @@
 /** Read and delivery marks: one command per conversation that the ids name, and what they newly covered. */
 import type { MarkCommand } from '../actors/protocol/commands.js';
 import type { RoomKey } from '../actors/protocol/ids.js';
-import { encodeMessage } from '../actors/protocol/message.js';
+import { encodeMessage, type Message } from '../actors/protocol/message.js';
 import type { ReadStore } from '../runtime/store/port.js';
 import type { Rooms } from '../runtime/rooms.js';
 import type { Admission } from './admission.js';
@@ -9,7 +9,7 @@ import type { InputLimits } from './input/fields.js';
 import { readMark, type MarkRequest } from './input/requests.js';
 import type { Covered, Identity, RateLimiter, Result } from './port.js';
 import type { Reading } from './reading.js';
-import { absent, refusal, refuse } from './refusals.js';
+import { absent, invalid, refusal, refuse } from './refusals.js';
 import type { Whereabouts } from './whereabouts.js';
 
 export interface ReceiptParts {
@@ -26,6 +26,12 @@ export interface ReceiptParts {
 type Level = MarkCommand['level'];
 type Target = Pick<MarkCommand, 'key' | 'messageIds' | 'upTo'>;
 
+/** Most rooms that the ids of one request may lie in: each of them is a command. */
+const roomsAtOnce = 50;
+
+/** Reads of one request at a time: one caller does not take the pool from the others. */
+const readsAtOnce = 4;
+
 /** Most messages listed per conversation; what a receipt covered beyond them is still covered. */
 const listed = 1_000;
 
@@ -37,12 +43,17 @@ export class Receipts {
   }
 
   async mark(caller: Identity, level: Level, input: unknown): Promise<Result<readonly Covered[]>> {
+    const waiting = this.#spend(caller, 1);
+    if (waiting !== null) return waiting;
     const request = readMark(input, this.#parts.limits);
     if (!request.ok) return request;
-    const wait = this.#parts.requests.take(caller.userId);
-    if (wait > 0) return refuse('RATE_LIMITED', undefined, wait);
     const targets = await this.#targets(request.value);
     if (!targets.ok) return targets;
+    const rooms = targets.value.length;
+    if (rooms > roomsAtOnce) return invalid(`messageIds may name messages of at most ${roomsAtOnce} rooms`);
+    // Each room costs as much as if it were asked for by itself.
+    const waitingFor = rooms > 1 ? this.#spend(caller, rooms - 1) : null;
+    if (waitingFor !== null) return waitingFor;
     const visible = await this.#visible(caller, targets.value);
     if (!visible.ok) return visible;
     return this.#apply(caller, level, visible.value);
@@ -51,16 +62,27 @@ export class Receipts {
   async markAndList(caller: Identity, level: Level, input: unknown): Promise<Result<string>> {
     const marked = await this.mark(caller, level, input);
     if (!marked.ok) return marked;
-    const { reads, reading } = this.#parts;
     const texts: string[] = [];
-    for (const { key, body } of marked.value) {
-      const { from, upTo } = readRange(body);
-      if (from >= upTo) continue;
-      const covered = await reading.run('covered', () => reads.covered(key, caller.userId, from, upTo, listed));
-      if (!covered.ok) return covered;
-      for (const message of covered.value) texts.push(encodeMessage(message));
+    for (let first = 0; first < marked.value.length; first += readsAtOnce) {
+      const some = marked.value.slice(first, first + readsAtOnce);
+      for (const covered of await Promise.all(some.map((one) => this.#listed(caller, one)))) {
+        if (!covered.ok) return covered;
+        for (const message of covered.value) texts.push(encodeMessage(message));
+      }
     }
     return { ok: true, value: `[${texts.join(',')}]` };
+  }
+
+  #listed({ userId }: Identity, { key, body }: Covered): Promise<Result<readonly Message[]>> {
+    const { reads, reading } = this.#parts;
+    const { from, upTo } = readRange(body);
+    if (from >= upTo) return Promise.resolve({ ok: true, value: [] });
+    return reading.run('covered', () => reads.covered(key, userId, from, upTo, listed));
+  }
+
+  #spend({ userId }: Identity, requests: number): Result<never> | null {
+    const wait = this.#parts.requests.take(userId, requests);
+    return wait > 0 ? refuse('RATE_LIMITED', undefined, wait) : null;
   }
 
   /** With a room named, that room alone; a message of another one is as if absent there. */

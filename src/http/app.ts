@@ -72,7 +72,7 @@ export function createApp(parts: AppParts): Hono<AppEnv> {
 
   app.notFound(notFound);
   app.onError((error, c) => {
-    if (error instanceof HTTPException && error.status < 500) return failure(c, refuse('MALFORMED'), error.status);
+    if (error instanceof HTTPException && error.status < 500) return failure(c, refuse('MALFORMED'));
     // The caller went away while the body was read: there is nobody to answer and nothing to repair.
     if (wasCut(c)) return failure(c, refuse('MALFORMED'));
     log.error(

@@ -39,8 +39,8 @@ export function notFound(c: Context): Response {
   return failure(c, { ok: false, rejection: reject('NOT_FOUND', 'No such route') });
 }
 
-/** A known path with another method. */
+/** A known path with another method: 404 as for any other route that does not exist, and what does exist in `Allow`. */
 export function methodNotAllowed(c: Context, allowed: readonly string[]): Response {
   c.header('Allow', allowed.join(', '));
-  return failure(c, { ok: false, rejection: reject('NOT_FOUND', 'Method not allowed') }, 405);
+  return failure(c, { ok: false, rejection: reject('NOT_FOUND', 'No such route: the path takes other methods') });
 }

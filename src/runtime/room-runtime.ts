@@ -325,7 +325,7 @@ function actorLimits(config: Config): ActorLimits {
     typingQuietMs: typingQuietMs,
     typingUsers: typingUsers,
     marksKept: marksKept,
-    removalsKept: config.rabbitmqUrl === null ? 0 : removalsKept,
+    removalsKept: config.rabbitmqUrl === null && config.roomAccess === 'open' ? 0 : removalsKept,
     catchUpMessages: config.catchUpMessages,
   };
 }

@@ -3,10 +3,11 @@
  * HANDSHAKES_MAX at a time (a storm of reconnects is served in turn), not while draining. The answer is 503 with Retry-After,
  * after which client libraries come again by themselves; it is logged at most once per `quietMs`, with how many there were.
  */
-import { ServerResponse, type IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { reject, type RejectionCode } from '../actors/rejections.js';
 import type { Log } from '../observe/log.js';
 import type { EdgeMetrics } from './metrics.js';
+import { refuseRequest } from './refused-requests.js';
 
 const quietMs = 10_000;
 const retryAfterSeconds = 1;
@@ -57,17 +58,7 @@ export class Admission {
       return;
     }
     this.#count(code);
-    const body = JSON.stringify({ success: false, message: reject(code).message, code });
-    // On upgrades the engine passes a stand-in for the response that cannot answer.
-    if (res instanceof ServerResponse) {
-      res.writeHead(503, { 'content-type': 'application/json', 'retry-after': String(retryAfterSeconds) }).end(body);
-      return;
-    }
-    req.socket.on('error', () => undefined);
-    req.socket.end(
-      `HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: ${retryAfterSeconds}\r\n` +
-        `Content-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
-    );
+    refuseRequest(req, res, 503, reject(code), { 'retry-after': String(retryAfterSeconds) });
   };
 
   #refusal(req: IncomingMessage): RejectionCode | null {

@@ -3,7 +3,7 @@
  * thrown; an event that throws is answered INTERNAL and logged.
  */
 import { reject, type Rejection } from '../actors/rejections.js';
-import type { Chat, Identity } from '../edge/port.js';
+import type { Chat, Identity, RateLimiter } from '../edge/port.js';
 import type { Log } from '../observe/log.js';
 import type { Authentication } from './authentication.js';
 import { Call, refuse } from './call.js';
@@ -25,6 +25,8 @@ const longestName = 64;
 export interface DispatcherParts {
   readonly authentication: Authentication;
   readonly chat: Chat;
+  /** What is refused here, before it reaches the chat, costs a request too. */
+  readonly requests: RateLimiter;
   readonly hub: Hub;
   readonly metrics: EdgeMetrics;
   readonly log: Log;
@@ -74,13 +76,22 @@ export class Dispatcher {
     }
     const handler = this.#handlers.get(event);
     const rejection = this.#rejection(session, packet, input, authenticating || handler !== undefined);
-    if (rejection !== null || !isObject(input)) {
+    const invalid = rejection?.code === 'VALIDATION';
+    const wait = invalid || authenticating ? this.#spend(session) : 0;
+    if (wait > 0) {
+      refuse(session, event, ack, this.#parts.metrics, reject('RATE_LIMITED'), wait);
+    } else if (rejection !== null || !isObject(input)) {
       refuse(session, event, ack, this.#parts.metrics, rejection ?? reject('VALIDATION'));
     } else if (authenticating) {
       this.#parts.authentication.authenticate(session, input, ack);
     } else if (handler !== undefined && session.identity !== null) {
       this.#run(handler, session, session.identity, event, input, ack);
     }
+  }
+
+  /** Nobody to charge before the first authentication, which is bounded in time and in attempts. */
+  #spend({ identity }: Session): number {
+    return identity === null ? 0 : this.#parts.requests.take(identity.userId);
   }
 
   #rejection(session: Session, packet: readonly unknown[], input: unknown, known: boolean): Rejection | null {

@@ -7,7 +7,7 @@ import { Server } from 'socket.io';
 import { reject } from '../actors/rejections.js';
 import type { RoomKey } from '../actors/protocol/ids.js';
 import type { Config } from '../config.js';
-import type { Chat, Presence, Tokens } from '../edge/port.js';
+import type { Chat, Presence, RateLimiter, Tokens } from '../edge/port.js';
 import type { Log } from '../observe/log.js';
 import type { Service } from '../runtime/lifecycle.js';
 import type { Rooms, StreamEdge } from '../runtime/rooms.js';
@@ -17,9 +17,9 @@ import { Dispatcher } from './dispatcher.js';
 import type { OutgoingBurst } from './fanout/burst.js';
 import { Wire, type Connection } from './fanout/wire.js';
 import { Hub, type LeavingSockets } from './hub.js';
-import { refuseOtherMethods } from './methods.js';
 import type { EdgeMetrics } from './metrics.js';
 import { eventPacket } from './packets.js';
+import { answerRefusals, refuseOtherMethods } from './refused-requests.js';
 import { Session, type ChatServer, type ChatSocket } from './session.js';
 
 /** How long `stop` waits for clients to close their side before it cuts them. */
@@ -59,6 +59,8 @@ export interface SocketEdgeParts {
   >;
   readonly server: HttpServer;
   readonly chat: Chat;
+  /** The allowance that is no send's. */
+  readonly requests: RateLimiter;
   readonly tokens: Tokens;
   readonly presence: Presence;
   readonly rooms: Pick<Rooms, 'attach'>;
@@ -103,7 +105,7 @@ class Edge implements SocketEdge {
   #draining = false;
 
   constructor(parts: SocketEdgeParts) {
-    const { config, chat, tokens, presence, metrics, log, cluster = null } = parts;
+    const { config, chat, requests, tokens, presence, metrics, log, cluster = null } = parts;
     const { authTimeoutMs, socketsPerUser, ackBacklog, roomsPerSocket, joinsMax } = config;
     const userRooms = cluster !== null;
     this.#parts = parts;
@@ -126,6 +128,7 @@ class Edge implements SocketEdge {
     this.#dispatcher = new Dispatcher({
       authentication,
       chat,
+      requests,
       hub,
       metrics,
       log,
@@ -155,6 +158,7 @@ class Edge implements SocketEdge {
       cleanupEmptyChildNamespaces: true,
       cors: { origin: corsOrigin(config.corsOrigins) },
     });
+    answerRefusals(io.engine);
     io.engine.use(refuseOtherMethods);
     io.engine.use(this.#admission.middleware);
     io.engine.on('connection', (conn: Connection) => {
@@ -267,7 +271,7 @@ class Edge implements SocketEdge {
     const { identity } = session;
     if (identity === null) return;
     const timer = setTimeout(() => {
-      if (!session.rooms.has(key)) this.#parts.chat.depart(identity.userId, session.id, key);
+      this.#parts.chat.depart(identity.userId, session.id, key, () => session.returned(key));
     }, evictedMs);
     timer.unref();
   }

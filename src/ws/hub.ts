@@ -210,8 +210,9 @@ export class Hub implements StreamEdge {
     if (room === undefined) return;
     const fresh = sequel(room, events, (delivered, next) => this.#gap(key, delivered, next));
     if (fresh.events.length === 0) return;
-    const burst = new OutgoingBurst(roomIdOf(key), fresh.events, fresh.version);
-    this.#forget(key, room, room.deliver(burst, fresh, this.#give));
+    const to = { version: fresh.version ?? room.version, seq: fresh.seq };
+    const burst = new OutgoingBurst(roomIdOf(key), fresh.events, to.version);
+    this.#forget(key, room, room.deliver(burst, to, this.#give));
   }
 
   /** Sockets whose access ended are in the room no more. */
@@ -233,8 +234,9 @@ export class Hub implements StreamEdge {
     }
     const seen = this.#direct.get(key) ?? null;
     const fresh = sequel(seen, events, (delivered, next) => this.#gap(key, delivered, next));
-    this.#direct.set(key, { version: fresh.version, seq: newestSeq(fresh.events) ?? seen?.seq ?? null });
-    if (fresh.events.length > 0) this.#giveBoth(key, new OutgoingBurst(null, fresh.events, fresh.version));
+    const { version } = fresh;
+    if (version !== null) this.#direct.set(key, { version, seq: newestSeq(fresh.events) ?? seen?.seq ?? null });
+    if (fresh.events.length > 0) this.#giveBoth(key, new OutgoingBurst(null, fresh.events, version ?? 0));
   }
 
   #giveBoth(key: RoomKey, burst: OutgoingBurst): void {

@@ -192,8 +192,8 @@ export class Room {
       for (let [next] = apart.repeats; next !== undefined && precedes(next, event); [next] = apart.repeats) {
         flush();
         enter(session, apart);
-        // Older than what the socket has seen: what it does not bring follows it again.
-        if (next.version < seen.version) seen = next;
+        // What it brings is not given again, what it does not bring follows it, even where the socket had seen it before.
+        seen = next;
       }
       if (apart.out || event.except === userId || seen.version < from || isPast(event, seen, apart.after)) continue;
       const { evict } = event;

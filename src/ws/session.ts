@@ -28,6 +28,42 @@ export type ChatSocket = Socket<ClientToServer, ServerToClient, BetweenNodes, So
 /** A connection that was told to close and has not closed after this many milliseconds is cut. */
 const closeGraceMs = 2_000;
 
+/** Joins of one socket that await their room, by room; bounded as they are. */
+export class PendingJoins {
+  readonly #pending = new Map<RoomKey, { count: number; unsure: boolean }>();
+  #total = 0;
+
+  get total(): number {
+    return this.#total;
+  }
+
+  began(key: RoomKey): void {
+    this.#total += 1;
+    const pending = this.#pending.get(key);
+    if (pending === undefined) this.#pending.set(key, { count: 1, unsure: false });
+    else pending.count += 1;
+  }
+
+  /** @returns true for the last one of a room in which the socket may be although nobody told it so */
+  ended(key: RoomKey, unsure: boolean): boolean {
+    this.#total -= 1;
+    const pending = this.#pending.get(key);
+    if (pending === undefined) return unsure;
+    pending.count -= 1;
+    pending.unsure ||= unsure;
+    if (pending.count > 0) return false;
+    this.#pending.delete(key);
+    return pending.unsure;
+  }
+
+  /** Whether a join of the room is on its way; then its end decides whether the socket is to depart. */
+  defer(key: RoomKey): boolean {
+    const pending = this.#pending.get(key);
+    if (pending !== undefined) pending.unsure = true;
+    return pending !== undefined;
+  }
+}
+
 export class Session {
   /** The socket's id; with several nodes `<node>/<socket id>`. */
   readonly id: string;
@@ -37,8 +73,7 @@ export class Session {
   identity: Identity | null = null;
   /** Bounded by ROOMS_PER_SOCKET. */
   readonly rooms = new Set<RoomKey>();
-  /** Joins on their way. */
-  joining = 0;
+  readonly joins = new PendingJoins();
   /** Events not yet answered; bounded by ACK_BACKLOG. */
   unanswered = 0;
   /** Failed attempts to authenticate. */
@@ -65,6 +100,14 @@ export class Session {
   /** What is to be left out for it. */
   get pressure(): Pressure {
     return this.#outbox.pressure;
+  }
+
+  /**
+   * Whether a departure from a room is over, since the socket is there again. While it may come to be there by a join on its
+   * way, that join's end takes the departure over.
+   */
+  returned(key: RoomKey): boolean {
+    return this.rooms.has(key) || this.joins.defer(key);
   }
 
   /** Queues a packet or a part of a burst; see `Outbox`. */

@@ -1,4 +1,6 @@
 /** Packets of any shape: each is answered or ends its own connection; nobody else notices. */
+import { connect } from 'node:net';
+import { text } from 'node:stream/consumers';
 import test from 'ava';
 import { WebSocket } from 'ws';
 import { ask, rawText, world } from './support/world.js';
@@ -117,11 +119,21 @@ test('garbage before and instead of a handshake harms nothing', async (t) => {
     '?EIO=4&transport=__proto__',
     '?EIO=4&transport=polling&sid=__proto__',
   ]) {
-    t.is((await fetch(`${url}/socket.io/${query}`)).status, 400);
+    const answer = await fetch(`${url}/socket.io/${query}`);
+    t.is(answer.status, 400);
+    t.like(await answer.json(), { success: false, code: 'MALFORMED' });
   }
   const opened = await (await fetch(`${url}/socket.io/?EIO=4&transport=polling`)).text();
   const sid = /"sid":"([\w-]+)"/.exec(opened)?.[1] ?? '';
   for (const method of ['PUT', 'DELETE', 'PATCH'])
-    t.is((await fetch(`${url}/socket.io/?EIO=4&transport=polling&sid=${sid}`, { method })).status, 405);
+    t.is((await fetch(`${url}/socket.io/?EIO=4&transport=polling&sid=${sid}`, { method })).status, 404);
+  const upgrade = connect(port, '127.0.0.1');
+  upgrade.write(
+    'GET /socket.io/?EIO=4&transport=websocket&sid=nobody HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\n' +
+      'Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n',
+  );
+  const refused = await text(upgrade);
+  t.regex(refused, /^HTTP\/1\.1 400 Bad Request\r\n/);
+  t.regex(refused, /\r\n\r\n\{"success":false,"message":"Session ID unknown","code":"MALFORMED"\}$/);
   t.like(await ask(await client('alice'), 'get_messages', {}), { success: true });
 });

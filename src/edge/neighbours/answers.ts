@@ -22,6 +22,8 @@ export interface AnswerOptions<T> {
   /** What one answer weighs, and how much all of them may. Without it only their number is bounded. */
   readonly weight?: { readonly of: (value: T) => number; readonly max: number };
   readonly now: () => number;
+  /** Told of every answer that the neighbour gave, once it is remembered. */
+  readonly onAnswer?: (key: string, value: T) => void;
 }
 
 /** After a failure the old answer serves this long before the neighbour is asked again, in ms. */
@@ -96,6 +98,7 @@ export class Answers<T> {
     if (!state.wanted) return this.ask(key);
     this.#attempts.delete(key);
     if (answer !== null) this.#cache.set(key, answer);
+    if (answer?.at === at) this.#options.onAnswer?.(key, answer.value);
     return answer;
   }
 }

@@ -3,7 +3,7 @@
  * `concurrency` things at once, left alone for a moment while it fails. Caches lie above (`answers.ts`).
  */
 import type { Log } from '../../observe/log.js';
-import { describe } from '../failures.js';
+import { describe, FailureLog } from '../failures.js';
 
 export interface NeighbourOptions {
   /** For log lines. */
@@ -26,13 +26,19 @@ export interface NeighbourOptions {
 const failuresToOpen = 5;
 
 export class NeighbourError extends Error {
-  override readonly name = 'NeighbourError';
+  override readonly name: string = 'NeighbourError';
+}
+
+/** About one thing that was asked for; the neighbour itself does not fail. */
+class TooLarge extends NeighbourError {
+  override readonly name = 'TooLarge';
 }
 
 export class Neighbour {
   readonly #options: Required<NeighbourOptions>;
   readonly #base: string;
   readonly #turns: (() => void)[] = [];
+  readonly #tooLargeLog: FailureLog;
   #running = 0;
   #failures = 0;
   #closedUntil = 0;
@@ -46,6 +52,7 @@ export class Neighbour {
       now: () => performance.now(),
       ...options,
     };
+    this.#tooLargeLog = new FailureLog(options.log);
     this.#base = options.url.replace(/\/+$/, '');
   }
 
@@ -56,7 +63,7 @@ export class Neighbour {
    * @throws NeighbourError for everything else: time-out, refused connection, redirect, status, size, shape
    */
   async lookup<T>(path: string, read: (body: unknown) => T | undefined): Promise<T | null> {
-    return this.#attempt(async (signal) => {
+    return this.#attempt(path, async (signal) => {
       const response = await this.#fetch(path, { signal, headers: { accept: 'application/json' } });
       if (response.status === 404) {
         await response.body?.cancel();
@@ -75,7 +82,7 @@ export class Neighbour {
    * @throws NeighbourError as `lookup` does
    */
   async post(path: string, body: object): Promise<number> {
-    return this.#attempt(async (signal) => {
+    return this.#attempt(path, async (signal) => {
       const response = await this.#fetch(path, {
         method: 'POST',
         signal,
@@ -98,7 +105,7 @@ export class Neighbour {
   }
 
   /** The deadline counts from here, the wait for a turn included, so the wait is bounded by it as well. */
-  async #attempt<T>(request: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  async #attempt<T>(path: string, request: (signal: AbortSignal) => Promise<T>): Promise<T> {
     if (this.#options.now() < this.#closedUntil) throw new NeighbourError('left alone after failures');
     const signal = AbortSignal.timeout(this.#options.timeoutMs);
     await this.#turn();
@@ -108,7 +115,8 @@ export class Neighbour {
       this.#succeeded();
       return value;
     } catch (error) {
-      this.#failed(error);
+      if (error instanceof TooLarge) this.#tooLarge(path);
+      else this.#failed(error);
       throw error instanceof NeighbourError ? error : new NeighbourError('no answer', { cause: error });
     } finally {
       const next = this.#turns.shift();
@@ -130,6 +138,11 @@ export class Neighbour {
   }
 
   async #text(response: Response): Promise<string> {
+    const { maxBytes } = this.#options;
+    if (Number(response.headers.get('content-length') ?? 0) > maxBytes) {
+      await response.body?.cancel();
+      throw new TooLarge(`an answer above ${maxBytes} bytes`);
+    }
     const decoder = new TextDecoder('utf-8', { fatal: true });
     let text = '';
     let bytes = 0;
@@ -137,7 +150,7 @@ export class Neighbour {
     // Leaving the loop by a throw cancels the stream and with it the request.
     for await (const chunk of response.body as AsyncIterable<Uint8Array>) {
       bytes += chunk.byteLength;
-      if (bytes > this.#options.maxBytes) throw new NeighbourError(`an answer above ${this.#options.maxBytes} bytes`);
+      if (bytes > maxBytes) throw new TooLarge(`an answer above ${maxBytes} bytes`);
       text += decoder.decode(chunk, { stream: true });
     }
     return text + decoder.decode();
@@ -147,6 +160,12 @@ export class Neighbour {
     if (this.#failures > 0) this.#options.log.info({ neighbour: this.#options.name }, 'neighbour answers again');
     this.#failures = 0;
     this.#closedUntil = 0;
+  }
+
+  /** What is asked for again and again is told of now and then. */
+  #tooLarge(path: string): void {
+    const { name, maxBytes } = this.#options;
+    this.#tooLargeLog.warn('answer_too_large', { neighbour: name, path, maxBytes }, 'answer of a neighbour too large');
   }
 
   /** One line per outage: further failures are counted, not told. */

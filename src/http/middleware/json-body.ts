@@ -9,7 +9,7 @@ const decoder = new TextDecoder('utf-8', { fatal: true });
 /** Runs `use` with the parsed body, or answers what is wrong with it. */
 export async function withJson(c: Context, use: (body: unknown) => Promise<Response>): Promise<Response> {
   if (!isJson(c.req.header('content-type')) || c.req.header('content-encoding') !== undefined) {
-    return failure(c, refuse('MALFORMED', 'The body must be application/json in UTF-8, not compressed'), 415);
+    return failure(c, refuse('MALFORMED', 'The body must be application/json in UTF-8, not compressed'));
   }
   const body = parse(await c.req.arrayBuffer());
   return body.ok ? use(body.value) : failure(c, body);

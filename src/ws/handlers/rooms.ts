@@ -1,5 +1,5 @@
 /** join_room and leave_room. Membership changes within the replies of the frame, before its broadcasts go out. */
-import { roomIdOf } from '../../actors/protocol/ids.js';
+import { roomIdOf, type RoomKey } from '../../actors/protocol/ids.js';
 import { reject } from '../../actors/rejections.js';
 import type { Chat, Done } from '../../edge/port.js';
 import type { Call } from '../call.js';
@@ -21,9 +21,9 @@ const retrySpreadMs = 750;
  */
 export function joinRoom(call: Call, chat: Chat, hub: Hub, roomsPerSocket: number, joins: Joins): void {
   const { session, caller } = call;
-  const asked = 'roomId' in call.input && typeof call.input.roomId === 'string' ? call.input.roomId : null;
+  const asked = askedRoom(call);
   const known = asked !== null && session.rooms.has(asked);
-  if (!known && session.rooms.size + session.joining >= roomsPerSocket) {
+  if (!known && session.rooms.size + session.joins.total >= roomsPerSocket) {
     call.refuse(reject('FORBIDDEN', `One connection may be in ${roomsPerSocket} rooms at once`));
     return;
   }
@@ -32,21 +32,27 @@ export function joinRoom(call: Call, chat: Chat, hub: Hub, roomsPerSocket: numbe
     return;
   }
   joins.pending += 1;
-  session.joining += 1;
+  // What is no id is refused at once.
+  const room = asked ?? '';
+  session.joins.began(room);
   chat.join(caller, session.id, call.input, (result) => {
     joins.pending -= 1;
-    session.joining -= 1;
+    const unsure = !result.ok && result.rejection.code === 'UNAVAILABLE';
+    const last = session.joins.ended(room, unsure);
     const done = call.take(result);
     if (done === null) {
       // Its outcome may still come: a socket that was told that it is not in the room must not stay there as a ghost.
-      const unsure = !result.ok && result.rejection.code === 'UNAVAILABLE';
-      if (unsure && asked !== null && !session.rooms.has(asked)) chat.depart(caller.userId, session.id, asked);
+      if (last && !session.rooms.has(room)) depart(call, chat, room);
       return;
     }
     if (session.closed) chat.depart(caller.userId, session.id, done.key);
     else enter(call, hub, done);
     call.succeed(done.body);
   });
+}
+
+function depart({ session, caller }: Call, chat: Chat, key: RoomKey): void {
+  chat.depart(caller.userId, session.id, key, () => session.returned(key));
 }
 
 function enter({ session }: Call, hub: Hub, done: Done): void {
@@ -63,12 +69,28 @@ function enter({ session }: Call, hub: Hub, done: Done): void {
   hub.join(done.key, session, done.at, standing, packets);
 }
 
+/** Where the outcome is unknown the socket is out here and now, and the room is told until it answers. */
 export function leaveRoom(call: Call, chat: Chat, hub: Hub): void {
+  const asked = askedRoom(call);
   chat.leave(call.caller, call.session.id, call.input, (result) => {
+    if (!result.ok && result.rejection.code === 'UNAVAILABLE' && asked !== null) {
+      left(call, hub, asked, JSON.stringify({ roomId: asked, success: true }));
+      depart(call, chat, asked);
+      return;
+    }
     const done = call.take(result);
-    if (done === null) return;
-    hub.leave(done.key, call.session);
-    call.session.push(eventText('room_left', done.body));
-    call.succeed(done.body);
+    if (done !== null) left(call, hub, done.key, done.body);
   });
+}
+
+function left(call: Call, hub: Hub, key: RoomKey, body: string): void {
+  hub.leave(key, call.session);
+  call.session.push(eventText('room_left', body));
+  call.succeed(body);
+}
+
+/** As the chat reads it. */
+function askedRoom({ input }: Call): RoomKey | null {
+  const given: unknown = ('roomId' in input ? input.roomId : null) ?? ('room_id' in input ? input.room_id : null);
+  return typeof given === 'string' ? given : null;
 }

@@ -62,6 +62,7 @@ export async function world(t: ExecutionContext, settings: Partial<SocketEdgePar
     server,
     chat,
     tokens: { verify },
+    requests: { take: () => 0 },
     presence: {
       connected: (userId) => presence.push(`+${userId}`),
       disconnected: (userId) => presence.push(`-${userId}`),
