@@ -20,7 +20,7 @@ for (const [failure, codes] of Object.entries(table))
 test('a taken (room, seq) is stale, any other unique violation a duplicate', (t) => {
   t.is(failureOf('23505', 'messages_pkey'), 'stale');
   t.is(failureOf('23505', 'messages_id'), 'duplicate');
-  t.is(failureOf('23505', 'messages_client_msg_id'), 'duplicate');
+  t.is(failureOf('23505', 'messages_client_msg_key'), 'duplicate');
 });
 
 test('an error that ends the session leaves the outcome unknown', (t) => {
