@@ -153,7 +153,7 @@ const runtime = {
 const limits = {
   typingTtlMs: integer('TYPING_TTL_MS', 5_000, 50, 600_000, 'ms', 'Typing ends this long after the last typing event'),
   contentMaxLength: integer('CONTENT_MAX_LENGTH', 4_000, 1, 1_000_000, 'characters', 'Longest message'),
-  idMaxLength: integer('ID_MAX_LENGTH', 255, 36, 1024, 'characters', 'Longest id of a user, room or client message'),
+  idMaxLength: integer('ID_MAX_LENGTH', 255, 36, 255, 'characters', 'Longest id of a user, room or client message'),
   metadataMaxBytes: integer('METADATA_MAX_BYTES', 4_096, 2, 1_048_576, 'bytes', 'Largest metadata as JSON'),
   metadataMaxDepth: integer('METADATA_MAX_DEPTH', 8, 1, 64, 'levels', 'Deepest metadata'),
   bodyMaxBytes: integer('BODY_MAX_BYTES', 65_536, 1024, 16_777_216, 'bytes', 'Largest REST body and Socket.IO packet'),
