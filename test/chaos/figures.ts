@@ -14,7 +14,7 @@ export interface Figures {
   readonly takeOverMs: number;
   /** From a heal until the last event that was acked before it had reached its last socket. */
   readonly lateMs: number;
-  /** From the start of a process to the first ack after it, where a nemesis started one. */
+  /** From the start of a process to the first ack after it, where a nemesis started the only one. */
   readonly firstAckMs: number | null;
   readonly reconnects: number;
   readonly resyncs: number;
@@ -66,6 +66,8 @@ function timesOf(
   const heals: number[] = [];
   const starts: number[] = [];
   let [from, to] = [0, Infinity];
+  // Beside another node the first ack is the other's.
+  let alone = true;
   for (const entry of history) {
     if (entry.type === 'ok' && entry.message !== undefined) {
       const send = sends.get(entry.op);
@@ -78,8 +80,8 @@ function timesOf(
       else if (entry.phase === 'end') to = entry.t;
       else if (entry.phase === 'strike') strikes.push(entry.t);
       else heals.push(entry.t);
-      if (entry.detail.startsWith('process started')) starts.push(entry.t);
-    }
+      if (alone && entry.detail.startsWith('process started')) starts.push(entry.t);
+    } else if (entry.type === 'run') alone = entry.nodes === 1;
   }
   let late = 0;
   for (const entry of history) {

@@ -2,6 +2,7 @@
  * One user with one socket, behaving as a good client does: it joins with the version it has, connects to the next node when
  * its connection is lost, repeats what got no answer with the same client_msg_id, and reads the history when it is told that
  * it missed too much. Everything it asks and hears goes into the history; it judges nothing.
+ * Long because connecting, joining and catching up share one state.
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { io, type Socket } from 'socket.io-client';
