@@ -27,14 +27,20 @@ const growthMb = 300;
 const insides =
   /node_modules|\bat \S+ \(|\.[jt]s:\d+|"code":"INTERNAL"|HTTP\/1\.1 500|ECONN|syntax error at|relation "/;
 
+/** Warnings that only a fault of the store can excuse: whatever comes over the wire must be refused before it gets there. */
+const troubles = /did not commit|partitions are lost/;
+
 type Case = (random: Random, port: number, ids: Ids) => Promise<string>;
 
 function residentMb(pid: number): number {
   return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1024;
 }
 
+/** How often each code, and success, was among the answers: what nobody reaches, nobody tests. */
+type Reached = Map<string, number>;
+
 /** Runs one batch; what is wrong with its answers, each with its case. */
-async function runBatch(name: string, port: number, ids: Ids): Promise<string[]> {
+async function runBatch(name: string, port: number, ids: Ids, reached: Reached): Promise<string[]> {
   const wrong: string[] = [];
   let next = 0;
   const lane = async (): Promise<void> => {
@@ -42,6 +48,10 @@ async function runBatch(name: string, port: number, ids: Ids): Promise<string[]>
       const random = new Random(`${name}/${at}`);
       const one = random.pick<Case>([httpCase, httpCase, websocketCase, websocketCase, pollingCase]);
       const answer = await one(random, port, ids);
+      for (const [, success, code] of answer.matchAll(/"(success)":true|"code":"([A-Z_]+)"/g)) {
+        const what = success ?? code ?? '';
+        reached.set(what, (reached.get(what) ?? 0) + 1);
+      }
       const found = insides.exec(answer);
       if (found !== null)
         wrong.push(`${name}/${at} ${one.name}: …${answer.slice(Math.max(0, found.index - 200), found.index + 300)}…`);
@@ -78,17 +88,18 @@ test('whatever comes over the wire, nothing breaks, nothing tells of its insides
   });
   const { service } = stage;
   const ids = new Ids();
+  const reached: Reached = new Map();
   const end = performance.now() + seconds * 1_000;
   let batch = onlyBatch === undefined ? 0 : Number(onlyBatch);
   let settledMb = Infinity;
   do {
     const name = `${seed}/${batch}`;
     const replay = `FUZZ_SEED=${seed} FUZZ_BATCH=${batch}`;
-    const wrong = await runBatch(name, service.port, ids);
+    const wrong = await runBatch(name, service.port, ids, reached);
     t.deepEqual(wrong, [], replay);
     t.true(service.running, `${replay}: ${service.output.tail()}`);
     await t.notThrowsAsync(serveWell(stage, batch), replay);
-    const faults = service.output.lines.filter(({ level = 0 }) => level >= 50);
+    const faults = service.output.lines.filter(({ level = 0, msg = '' }) => level >= 50 || troubles.test(msg));
     t.deepEqual([...faults.map((line) => JSON.stringify(line)), ...service.output.plain], [], replay);
     const mb = residentMb(service.pid);
     if (settledMb === Infinity) settledMb = mb;
@@ -99,6 +110,9 @@ test('whatever comes over the wire, nothing breaks, nothing tells of its insides
     const { messages, total } = await stage.rest('calm').history(room);
     t.deepEqual(checkHistory(room, messages, total), [], `FUZZ_SEED=${seed}`);
   }
-  t.log(`${batch} batches of ${casesPerBatch} sessions`);
-  t.is((await service.stop()).code, 0, 'and it still ends as it should');
+  t.log(`${batch} batches of ${casesPerBatch} sessions`, Object.fromEntries(reached));
+  for (const code of ['success', 'VALIDATION', 'MALFORMED', 'NOT_FOUND', 'UNAUTHENTICATED'])
+    t.true((reached.get(code) ?? 0) > 10, `${code} is hardly reached`);
+  const { code } = await service.stop();
+  t.is(code, 0, `and it still ends as it should: ${service.output.tail(2_000)}`);
 });

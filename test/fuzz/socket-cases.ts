@@ -4,8 +4,15 @@ import { goodToken, someToken } from './tokens.js';
 import { damaged, event, flipped, hostileValue, twisted, type Ids } from './values.js';
 import { Connection, frame, request, upgrade } from './wire.js';
 
+/** Layers of a session that are damaged: a broken packet ends a connection, so that nothing behind it would be seen. */
+type Damage = 'data' | 'packets' | 'frames';
+
+function someDamage(random: Random): Damage {
+  return random.pick<Damage>(['data', 'data', 'data', 'packets', 'frames']);
+}
+
 /** A Socket.IO packet in its Engine.IO packet. */
-function packet(random: Random, ids: Ids): string {
+function packet(random: Random, ids: Ids, damage: Damage): string {
   const [name, data] = event(random, ids);
   const ack = random.chance(0.5) ? String(random.below(100)) : '';
   const body = random.chance(0.5)
@@ -14,6 +21,7 @@ function packet(random: Random, ids: Ids): string {
       ? JSON.stringify(data)
       : hostileValue(random);
   const good = `42${ack}["${name}",${body}]`;
+  if (damage === 'data') return good;
   switch (random.below(10)) {
     case 0:
       return damaged(random, good);
@@ -49,15 +57,17 @@ export async function websocketCase(random: Random, port: number, ids: Ids): Pro
   if (!(await connection.hears(/"sid"|HTTP\/1.1 [45]/))) return connection.finish();
   connection.write(frame(Buffer.from(opening(random))));
   if (random.chance(0.9)) await connection.hears(/40\{"sid"|44|\x88/);
-  for (let i = random.below(25); i >= 0 && !connection.closed; i--) connection.write(aFrame(random, ids));
+  const damage = someDamage(random);
+  for (let i = random.below(25); i >= 0 && !connection.closed; i--) connection.write(aFrame(random, ids, damage));
   const heard = await connection.finish();
   ids.learn(heard);
   return heard;
 }
 
-function aFrame(random: Random, ids: Ids): Buffer {
-  const payload = Buffer.from(packet(random, ids));
-  switch (random.below(30)) {
+function aFrame(random: Random, ids: Ids, damage: Damage): Buffer {
+  const payload = Buffer.from(packet(random, ids, damage));
+  if (damage !== 'frames') return frame(payload, {}, random);
+  switch (random.below(20)) {
     case 0:
       return flipped(random, frame(payload, {}, random));
     case 1:
@@ -94,11 +104,13 @@ export async function pollingCase(random: Random, port: number, ids: Ids): Promi
   if (sid === undefined) return opened;
   const said = [opened];
   const headers = ['Content-Type: text/plain;charset=UTF-8', 'Connection: close'];
+  const damage = someDamage(random);
   const payloads = [opening(random)];
   for (let i = random.below(4); i >= 0; i--)
-    payloads.push(Array.from({ length: 1 + random.below(8) }, () => packet(random, ids)).join('\x1e'));
+    payloads.push(Array.from({ length: 1 + random.below(8) }, () => packet(random, ids, damage)).join('\x1e'));
   for (const payload of payloads) {
-    const body = random.chance(0.1) ? flipped(random, Buffer.from(payload)) : Buffer.from(payload);
+    const body =
+      damage === 'frames' && random.chance(0.3) ? flipped(random, Buffer.from(payload)) : Buffer.from(payload);
     const post = new Connection(port);
     post.write(request({ method: random.chance(0.97) ? 'POST' : 'PUT', path: `${path}&sid=${sid}`, headers, body }));
     // Two polls at once are against the rules, too.
