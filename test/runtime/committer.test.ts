@@ -190,6 +190,29 @@ test('laws 3, 4: a frame of a dead worker that had committed is answered and bro
   t.is(next.writer.messages.length, 2);
 });
 
+test('a receipt that committed unheard is answered and told, and not written again', async (t) => {
+  const { writer, committer } = setUp();
+  const message = send('read me');
+  await committer.commit([message], false);
+  const mark: Command = {
+    kind: 'mark',
+    id: 'm',
+    key: 'room',
+    level: 'read',
+    userId: 'bob',
+    messageIds: [message.id],
+    upTo: null,
+  };
+  writer.mishaps.push({ failure: 'lost', applied: true });
+  const { applied } = writer;
+  const result = await committer.commit([mark], false);
+  t.deepEqual(codes(result), ['ok']);
+  t.deepEqual(packets(result), [
+    `["messages_read",{"userId":"bob","messageIds":["${message.id}"],"roomId":"room","upTo":1}]`,
+  ]);
+  t.is(writer.applied, applied + 1);
+});
+
 test('law 6: after a lost connection no room is used as it was remembered', async (t) => {
   const { writer, committer, retries } = setUp();
   await committer.commit([send('a', null, 'other')], false);

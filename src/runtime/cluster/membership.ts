@@ -167,14 +167,15 @@ export class PostgresMembership implements Membership {
     const { self, log } = this.#options;
     this.#session ??= await this.#connect();
     const sentAt = performance.now();
+    const draining = this.#draining;
     const [row] = await this.#session.query<ViewRow>({
       name: 'cluster_view',
       text: sql('cluster_view'),
-      values: [self, this.#draining, rowsKeptSeconds, lockClass],
+      values: [self, draining, rowsKeptSeconds, lockClass],
     });
     if (row === undefined || this.#stopping.signal.aborted) return;
     const lapsed = this.#account(row, sentAt);
-    this.#publish(this.#read(row));
+    this.#publish(this.#read(row, draining));
     this.#release();
     if (!lapsed) return;
     log.warn('this node showed no sign of life for so long that the others may have taken it for dead');
@@ -195,14 +196,15 @@ export class PostgresMembership implements Membership {
     return own === undefined || own.ageMs > staleMs;
   }
 
-  #read({ nodes: rows, owners: held }: ViewRow): ClusterView {
+  /** @param draining as this poll has written it */
+  #read({ nodes: rows, owners: held }: ViewRow, draining: boolean): ClusterView {
     const { self, staleMs, partitions } = this.#options;
     const grace = performance.now() < this.#graceUntil;
     const known = new Set(this.#view.nodes.map(({ id }) => id));
     const nodes = rows
       .filter(({ id, ageMs }) => id !== self && (ageMs <= staleMs || (grace && known.has(id))))
-      .map(({ id, draining }) => ({ id, draining }));
-    nodes.push({ id: self, draining: this.#draining });
+      .map((row) => ({ id: row.id, draining: row.draining }));
+    nodes.push({ id: self, draining });
     nodes.sort((a, b) => (a.id < b.id ? -1 : 1));
     const owners: (Owner | null)[] = Array.from({ length: partitions }, () => null);
     for (const [partition, node, epoch] of held) if (partition < partitions) owners[partition] = { node, epoch };
