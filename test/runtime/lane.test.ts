@@ -134,6 +134,22 @@ test('law 9: a caller is answered by the deadline even when the host never repli
   t.is(lane.depth, 0, 'what was never sent is forgotten');
 });
 
+test('a storm of catch-ups is put off over several frames, and everybody else goes with the first', async (t) => {
+  const { lane, frames, answers, post, offer, settle } = setUp({ frameMaxCommands: 100, frameMaxBytes: 1_048_576 });
+  for (let i = 0; i < 40; i++)
+    lane.offer({ kind: 'join', id: `j${i}`, key: `busy`, userId: 'u', socketId: `s${i}`, since: 1 }, () =>
+      answers.push('join'),
+    );
+  offer('other');
+  lane.open(post, []);
+  for (let at = 0; answers.length < 41; at++) {
+    await turn();
+    settle(frames[at]);
+  }
+  t.true(frames.every(({ commands }) => commands.length <= 17));
+  t.true(ids(frames[0]).includes('other'));
+});
+
 test('a lane is drained once nothing is queued or in flight', async (t) => {
   const { lane, frames, post, offer, settle } = setUp();
   lane.open(post, []);

@@ -21,6 +21,10 @@ export class MemoryWriter implements Writer {
   static readonly poison = 'poison';
   messages: Message[] = [];
   #rooms = new Map<string, Room>();
+  /** By room and user. */
+  readonly #receipts = new Map<string, { readonly delivered: number; readonly read: number }>();
+  /** Frames that were written, whether or not anybody heard of it. */
+  applied = 0;
   /** Keys whose snapshots were asked for, in order. */
   readonly roomsRead: string[] = [];
   /** Consumed one per append. */
@@ -110,6 +114,9 @@ export class MemoryWriter implements Writer {
       if (this.messages.some(twin)) throw new StoreError('duplicate', created.id);
     }
     for (const step of append.rooms) this.#rooms.set(step.key, { seq: step.toSeq, version: step.toVersion });
+    this.applied++;
+    for (const { key, userId, delivered, read } of append.receipts)
+      this.#receipts.set(`${key} ${userId}`, { delivered, read });
     this.messages.push(...append.created);
     for (const changed of append.changed)
       this.messages = this.messages.map((message) => (message.id === changed.id ? changed : message));
@@ -136,6 +143,7 @@ export class MemoryWriter implements Writer {
                   userId: need.userId,
                   delivered: 0,
                   read: 0,
+                  ...this.#receipts.get(`${key} ${need.userId}`),
                   unreadBelow: this.#inRoom(key).filter(({ seq }) => seq < need.below).length,
                   below: need.below,
                 },

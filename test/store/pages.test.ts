@@ -1,7 +1,7 @@
 /** What the reads answer, beside a naive model in memory: pages, receipt counts, snapshots, unread counts, covered messages. */
 import test from 'ava';
 import type { Message } from '../../src/actors/protocol/message.js';
-import type { PageQuery } from '../../src/runtime/store/port.js';
+import { unreadMost, type PageQuery } from '../../src/runtime/store/port.js';
 import { PostgresReads } from '../../src/runtime/store/postgres/reads.js';
 import { freshDatabase, type FreshDatabase } from '../harness/database.js';
 import { acquire, erased, silent, TestRoom, writerOn } from './rooms.js';
@@ -116,6 +116,27 @@ test('snapshots of many rooms come in the order asked for, with the newest messa
   ]);
   t.deepEqual(await writer.snapshots([], 5), []);
   await writer.release();
+});
+
+test('a writer counts what is unread among the newest messages only, however long the room', async (t) => {
+  const long = new TestRoom('long', 3);
+  const writer = writerOn(database.connection, 'long');
+  const fences = await acquire(writer, [3]);
+  const length = unreadMost + 20;
+  await writer.append(
+    long.frame(
+      fences,
+      Array.from({ length }, (_, at) => ({ senderId: at % 2 === 0 ? 'alice' : 'bob' })),
+    ),
+  );
+  const need = { need: 'marks', userId: 'alice', below: length + 1 } as const;
+  const [facts] = await writer.facts([{ key: long.key, needs: [need, { ...need, below: 11 }] }]);
+  await writer.release();
+  t.deepEqual(
+    facts?.marks.map(({ unreadBelow }) => unreadBelow),
+    [unreadMost / 2, 5],
+  );
+  t.is(await reads.unread(long.key, 'alice'), length / 2);
 });
 
 test('unread counts others’ undeleted messages past the read mark', async (t) => {
