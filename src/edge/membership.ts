@@ -90,8 +90,9 @@ export class Membership implements Service {
   }
 
   #compare(key: RoomKey, members: ReadonlySet<string>): void {
-    for (const [userId] of this.#parts.edge.announce(key)?.occupants ?? [])
-      if (!members.has(userId)) this.#takeOut(key, userId);
+    const gone = new Set<string>();
+    for (const [userId] of this.#parts.edge.announce(key)?.occupants ?? []) if (!members.has(userId)) gone.add(userId);
+    for (const userId of gone) this.#takeOut(key, userId);
   }
 
   #takeOut(key: RoomKey, userId: string): void {

@@ -180,6 +180,37 @@ test('answers of the Chat Room Service are cached, and an old one serves while i
   t.is((await send('ann')).status, 404, 'who is no member any more is refused');
 });
 
+test('a member removed at the Chat Room Service hears no more of the room, and may come back when invited again', async (t) => {
+  const { own, neighbour, rooms } = await withRooms(t, { NEIGHBOUR_CACHE_TTL_MS: '200', NEIGHBOUR_TIMEOUT_MS: '2000' });
+  rooms.set('r', ['ann', 'bob']);
+  rooms.set('s', ['ann', 'bob']);
+  const ann = await own.member('ann', 'r');
+  const bob = await own.member('bob', 'r');
+  await bob.join('s');
+  const play = neighbour.play;
+  neighbour.play = () => ({ status: 500, body: 'broken' });
+  await ann.send('r', 'while it fails');
+  rooms.set('r', ['ann']);
+  neighbour.play = play;
+  const { data } = await bob.wait('room_left', ({ roomId }: { roomId: string }) => roomId === 'r');
+  t.deepEqual(data, { roomId: 'r', success: true, reason: 'removed' });
+  await ann.wait('user_left', ({ userId }: { userId: string }) => userId === 'bob');
+  const from = bob.heard.length;
+  await ann.send('r', 'without bob');
+  const other = await ann.send('s', 'with bob');
+  await bob.message(other.id);
+  t.deepEqual(
+    (bob.all('new_message', from) as WireMessage[]).map(({ room_id }) => room_id),
+    ['s'],
+  );
+  t.like(await bob.ask('join_room', { roomId: 'r' }), { success: false, code: 'NOT_FOUND' });
+  rooms.set('r', ['ann', 'bob']);
+  await eventually(async () => (await bob.ask('join_room', { roomId: 'r' })).success, 'the way back');
+  const back = await ann.send('r', 'with bob again');
+  await bob.message(back.id);
+  t.pass();
+});
+
 test('garbage from the Chat Room Service lets nobody in', async (t) => {
   const { own, neighbour } = await withRooms(t, {});
   for (const body of [null, 'x', [], {}, { users: 'ann' }, { users: { ann: true } }, { users: null }]) {

@@ -135,7 +135,6 @@ const failures: Readonly<Record<string, Handler>> = {
   'users that are no list': json({ users: { 0: 'ann' } }),
   'users that are no ids': json({ users: [{ id: 'ann' }] }),
   'no UTF-8': (_, response) => response.end(Buffer.from([0x7b, 0xff, 0x7d])),
-  'two megabytes': json({ users: ['x'.repeat(2_000_000)] }),
   'a cut connection': (_, response) => response.destroy(),
   'half an answer': (_, response) => {
     response.writeHead(200, { 'content-length': '100' });
@@ -182,6 +181,25 @@ test('no answer at all ends with the time-out; after five in a row the service i
   clock.now += 1_001;
   service.handler = members;
   t.is(await ask('ann', 'r6'), 'yes');
+});
+
+test('a room of 200,000 members is read; one that is too large is told of, and is no outage', async (t) => {
+  const users = Array.from({ length: 200_000 }, (_, n) => `0190c000-0000-7000-8000-${String(n).padStart(12, '0')}`);
+  const { ask, service, lines } = await scene(t, json({ id: 'r', name: 'r', users }));
+  t.is(await ask(users.at(-1) ?? '', 'r'), 'yes');
+  t.is(await ask(users[0] ?? '', 'r'), 'yes at once', 'it is remembered');
+  const large = JSON.stringify({ users: ['x'.repeat(17_000_000)] });
+  service.handler = (_, response) => response.writeHead(200).end(large);
+  for (let n = 0; n < 3; n += 1) t.is(await ask('ann', `large ${n}`), 'unknown');
+  service.handler = (_, response) => response.writeHead(200, { 'content-length': large.length }).end(large);
+  for (let n = 3; n < 6; n += 1) t.is(await ask('ann', `large ${n}`), 'unknown');
+  service.handler = members;
+  t.is(await ask('ann', 'another'), 'yes', 'the service is not left alone for it');
+  const told = lines.filter(({ level }) => level >= 40);
+  t.deepEqual(
+    told.map(({ msg, path }) => [msg, path]),
+    [['answer of a neighbour too large', '/rooms/large%200']],
+  );
 });
 
 test('a service that is not there is unknown', async (t) => {

@@ -3,7 +3,7 @@ import test from 'ava';
 import { directKey } from '../../src/actors/protocol/ids.js';
 import { reject } from '../../src/actors/rejections.js';
 import type { Access, Verdict } from '../../src/edge/access.js';
-import type { Done, Result } from '../../src/edge/port.js';
+import type { Chat, Done, Result } from '../../src/edge/port.js';
 import { chatStage, finished, identity, membership, uuid } from './support/fakes.js';
 
 const ann = identity('ann');
@@ -326,4 +326,97 @@ test('raw input of any shape finishes once and never throws', async (t) => {
       t.like(result, { ok: false, rejection: { code: 'VALIDATION' } });
   }
   t.deepEqual(rooms.commands, []);
+});
+
+test('what is refused for its input costs a request, whatever it was to be', async (t) => {
+  const calls: readonly ((chat: Chat) => Promise<Result<unknown>>)[] = [
+    (chat) => finished((f) => chat.send(ann, {}, f)),
+    (chat) => finished((f) => chat.edit(ann, { messageId: 7 }, f)),
+    (chat) => finished((f) => chat.remove(ann, null, f)),
+    (chat) => finished((f) => chat.join(ann, 's', {}, f)),
+    (chat) => finished((f) => chat.leave(ann, 's', {}, f)),
+    (chat) => finished((f) => chat.typing(ann, {}, f)),
+    (chat) => chat.mark(ann, 'read', {}),
+    (chat) => chat.history(ann, {}),
+    (chat) => chat.unread(ann, {}),
+  ];
+  for (const call of calls) {
+    const { chat } = chatStage({ RATE_LIMIT_ENABLED: 'true', EVENT_RATE: '1', EVENT_BURST: '2' });
+    const codes: string[] = [];
+    for (let n = 0; n < 3; n += 1) {
+      const result = await call(chat);
+      codes.push(result.ok ? 'ok' : result.rejection.code);
+    }
+    t.deepEqual(codes, ['VALIDATION', 'VALIDATION', 'RATE_LIMITED'], call.toString());
+    t.true((await finished((f) => chat.send(ann, { room_id: 'r', content: 'x' }, f))).ok, 'sends have their own rate');
+  }
+});
+
+test('marks over several rooms cost a request for each, and are refused over too many', async (t) => {
+  const stage = chatStage({ RATE_LIMIT_ENABLED: 'true', EVENT_RATE: '1', EVENT_BURST: '60' });
+  const { chat, rooms, reads } = stage;
+  for (let n = 1; n <= 51; n += 1) reads.add(`r${n}`, uuid(n), 'bob');
+  const ids = (count: number): string[] => Array.from({ length: count }, (_, n) => uuid(n + 1));
+  const mark = async (count: number): Promise<string> => {
+    const result = await chat.mark(ann, 'read', { messageIds: ids(count) });
+    return result.ok ? String(result.value.length) : result.rejection.code;
+  };
+  t.is(await mark(51), 'VALIDATION');
+  t.is(rooms.commands.length, 0);
+  t.is(await mark(50), '50');
+  t.is(await mark(11), 'RATE_LIMITED', 'ten were left, and the first of them was spent');
+  t.is(await mark(8), '8');
+  t.is(await mark(1), 'RATE_LIMITED');
+  t.is(rooms.commands.length, 58);
+});
+
+test('what was newly covered in many rooms is read a few rooms at a time, and told in their order', async (t) => {
+  const { chat, rooms, reads } = chatStage();
+  const ids = Array.from({ length: 10 }, (_, n) => uuid(n + 1));
+  for (const [n, id] of ids.entries()) reads.add(`r${n}`, id, 'bob');
+  rooms.answer = () => ({
+    ok: true,
+    answer: { body: '{"roomId":"r","messageIds":[],"from":0,"upTo":1}', resync: null },
+  });
+  const covered = reads.covered.bind(reads);
+  let running = 0;
+  let most = 0;
+  reads.covered = async (...asked) => {
+    running += 1;
+    most = Math.max(most, running);
+    await new Promise(setImmediate);
+    running -= 1;
+    return covered(...asked);
+  };
+  const result = await chat.markAndList(ann, 'read', { messageIds: ids });
+  t.true(result.ok);
+  if (result.ok)
+    t.deepEqual(
+      (JSON.parse(result.value) as { id: string }[]).map(({ id }) => id),
+      ids,
+    );
+  t.is(most, 4);
+});
+
+test('a departure is told until the room has answered, unless the socket has come back', async (t) => {
+  const { chat, rooms } = chatStage();
+  const told: string[] = [];
+  const both = new Promise<void>((resolve) => {
+    rooms.answer = (command) => {
+      told.push(command.key);
+      const first = told.filter((key) => key === command.key).length === 1;
+      if (command.key === 'last' && !first) resolve();
+      return first
+        ? { ok: false, rejection: reject('UNAVAILABLE') }
+        : { ok: true, answer: { body: '{}', resync: null } };
+    };
+  });
+  let back = false;
+  chat.depart('ann', 's', 'gone');
+  chat.depart('ann', 's', 'back', () => back);
+  chat.depart('ann', 's', 'there', () => true);
+  chat.depart('ann', 's', 'last', () => false);
+  back = true;
+  await both;
+  t.deepEqual(told, ['gone', 'back', 'last', 'gone', 'last']);
 });

@@ -68,3 +68,16 @@ test('switched off, everything is granted', (t) => {
   const limits = createLimits({ rateLimitEnabled: false, sendRate: 1, sendBurst: 1, eventRate: 1, eventBurst: 1 });
   for (let n = 0; n < 10; n += 1) t.is(limits.sends.take('a') + limits.requests.take('a'), 0);
 });
+
+test('several requests at once are granted whole or not at all; more than a burst count as one burst', (t) => {
+  let now = 0;
+  const limiter = createRateLimiter({ rate: 1, burst: 5, now: () => now });
+  t.is(limiter.take('a', 3), 0);
+  t.is(limiter.take('a', 3), 1_000, 'one is missing');
+  t.is(limiter.take('a', 2), 0, 'and was not spent on them');
+  t.is(limiter.take('a'), 1_000);
+  t.is(limiter.take('b', 50), 0);
+  t.is(limiter.take('b'), 1_000);
+  now = 1_000;
+  t.is(limiter.take('b', 50), 4_000);
+});

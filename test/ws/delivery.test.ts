@@ -178,9 +178,142 @@ test('a socket that was told its join failed does not stay in the room if the jo
   t.like(await joining, { success: false, code: 'UNAVAILABLE' });
   t.deepEqual(chat.departed, ['alice@r']);
   await join(alice, 'r');
+  t.deepEqual(
+    chat.departures.map((returned) => returned()),
+    [true],
+    'a departure that is still to be told is over',
+  );
   const again = ask(alice, 'join_room', { roomId: 'r' });
   await chat.arrived(1);
   chat.giveUp();
   t.like(await again, { success: false, code: 'UNAVAILABLE' });
   t.deepEqual(chat.departed, ['alice@r'], 'one that is in the room stays there');
+});
+
+test('a join without an outcome does not take the socket out of the room that its next join enters', async (t) => {
+  const { chat, client } = await world(t);
+  const alice = await client('alice');
+  const first = ask(alice, 'join_room', { roomId: 'r' });
+  await chat.arrived(1);
+  const second = ask(alice, 'join_room', { roomId: 'r' });
+  await chat.arrived(2);
+  chat.giveUp(1);
+  t.like(await first, { success: false, code: 'UNAVAILABLE' });
+  t.deepEqual(chat.departed, [], 'the other join decides');
+  chat.commit();
+  t.like(await second, { success: true });
+  t.deepEqual(chat.departed, []);
+  const third = ask(alice, 'leave_room', { roomId: 'r' });
+  await chat.arrived(1);
+  chat.commit();
+  await third;
+  const joins = [ask(alice, 'join_room', { roomId: 'r' }), ask(alice, 'join_room', { roomId: 'r' })];
+  await chat.arrived(2);
+  chat.giveUp(1);
+  t.deepEqual(chat.departed, []);
+  chat.giveUp();
+  await Promise.all(joins);
+  t.deepEqual(chat.departed, ['alice@r'], 'once, when no join is left');
+});
+
+test('a departure is put off while a join is on its way, and told again when that fails', async (t) => {
+  const { chat, client } = await world(t);
+  const alice = await client('alice');
+  const first = ask(alice, 'join_room', { roomId: 'r' });
+  await chat.arrived(1);
+  chat.giveUp();
+  await first;
+  const second = ask(alice, 'join_room', { roomId: 'r' });
+  await chat.arrived(1);
+  t.deepEqual(
+    chat.departures.map((returned) => returned()),
+    [true],
+  );
+  chat.refuse('OVERLOADED');
+  t.like(await second, { success: false, code: 'OVERLOADED' });
+  t.deepEqual(chat.departed, ['alice@r', 'alice@r']);
+});
+
+test('a leave without an outcome puts the socket out here and now, and departs', async (t) => {
+  const { chat, client, join, edge } = await world(t);
+  const alice = await client('alice');
+  await join(alice, 'r');
+  const [hears] = await recorders(alice);
+  const leaving = ask(alice, 'leave_room', { roomId: 'r' });
+  await chat.arrived(1);
+  chat.giveUp();
+  t.deepEqual(await leaving, { roomId: 'r', success: true });
+  t.deepEqual(hears.of('room_left'), [{ roomId: 'r', success: true }]);
+  t.deepEqual(chat.departed, ['alice@r']);
+  t.is(edge.listener.announce('r'), null);
+});
+
+const told = (name: string, version: number | null, at: number, id = `m${version ?? ''}`) => ({
+  packet: JSON.stringify([name, { id, version }]),
+  version,
+  except: null,
+  at,
+});
+
+test('a frame told again gives a socket that joins again nothing that its room_joined brought', async (t) => {
+  const { chat, client, join } = await world(t);
+  const alice = await client('alice');
+  await join(alice, 'r');
+  const [hears] = await recorders(alice);
+  // The frame [send, join, typing, send] committed, but was answered only when it was sent again: the join tells both messages.
+  chat.room('r').version = 2;
+  alice.emit('typing', { roomId: 'q' });
+  await chat.arrived(1);
+  alice.emit('join_room', { roomId: 'r' });
+  await chat.arrived(2);
+  chat.commit([
+    { key: 'r', events: [told('new_message', 1, 0), told('user_typing', null, 2, 't'), told('new_message', 2, 3)] },
+  ]);
+  chat.burst([{ key: 'r', events: [told('new_message', 3, 0)] }]);
+  await hears.until((all) => all.names.includes('new_message 3'));
+  t.deepEqual(hears.names, ['new_message 1', 'room_joined 2', 'user_typing', 'new_message 3']);
+});
+
+test('a frame told again after an edit drops nothing: the jump is announced, in rooms and in direct conversations', async (t) => {
+  const { chat, client, join } = await world(t);
+  const alice = await client('alice');
+  await join(alice, 'r');
+  const [hears] = await recorders(alice);
+  // [send m1, send m2, edit m1]: m1 is told as it is now.
+  const events = [
+    told('new_message', 3, 0, 'm1'),
+    told('new_message', 2, 1, 'm2'),
+    told('message_edited', 3, 2, 'm1'),
+    told('new_message', 2, 3, 'm2'),
+  ];
+  const expected = ['new_message 3', 'new_message 2', 'message_edited 3'];
+  chat.burst([{ key: 'r', events }]);
+  await hears.until((all) => all.names.length >= 4);
+  t.deepEqual(hears.names, ['resync_required 3', ...expected], 'each once');
+  t.deepEqual(hears.of('resync_required'), [{ roomId: 'r', version: 3, reason: 'gap' }]);
+
+  hears.heard.length = 0;
+  const key = directKey('alice', 'bob');
+  chat.burst([{ key, events }]);
+  chat.burst([{ key, events: [told('new_message', 4, 0)] }]);
+  await hears.until((all) => all.names.includes('new_message 4'));
+  t.deepEqual(hears.names, [
+    'new_message 3',
+    'resync_required 3',
+    'new_message 2',
+    'message_edited 3',
+    'new_message 4',
+  ]);
+  t.like(hears.of('resync_required')[0], { version: 3, reason: 'gap' });
+});
+
+test('a direct conversation of which only a receipt was heard has no hole before its next message', async (t) => {
+  const { chat, client, metrics } = await world(t);
+  const [hears] = await recorders(await client('alice'));
+  const key = directKey('alice', 'bob');
+  chat.burst([{ key, events: [told('messages_read', null, 0)] }]);
+  chat.burst([{ key, events: [told('new_message', 7, 0)] }]);
+  await hears.until((all) => all.names.includes('new_message 7'));
+  t.deepEqual(hears.names, ['messages_read', 'new_message 7']);
+  t.is(metrics.gaps, 0);
 });

@@ -137,3 +137,20 @@ test('garbage before and instead of a handshake harms nothing', async (t) => {
   t.regex(refused, /\r\n\r\n\{"success":false,"message":"Session ID unknown","code":"MALFORMED"\}$/);
   t.like(await ask(await client('alice'), 'get_messages', {}), { success: true });
 });
+
+test('what is refused costs a request: unknown events, data of no shape, repeated authentication', async (t) => {
+  for (const [event, data] of [
+    ['no_such_event', {}],
+    ['send_message', 7],
+    ['authenticate', { userId: 'alice', token: 'alice' }],
+  ] as const) {
+    let left = 2;
+    const requests = { take: () => (left-- > 0 ? 0 : 1_500) };
+    const alice = await (await world(t, {}, requests)).client('alice');
+    for (let n = 0; n < 2; n += 1) {
+      const { code } = (await ask(alice, event, data)) as { code?: string };
+      t.not(code, 'RATE_LIMITED', event);
+    }
+    t.like(await ask(alice, event, data), { code: 'RATE_LIMITED', retryable: true, retryAfterMs: 1_500 });
+  }
+});

@@ -3,7 +3,7 @@
  * frame (or, with `auto`, until the next turn), so that tests decide what shares a frame.
  */
 import { directKey, roomIdOf, type RoomKey } from '../../../src/actors/protocol/ids.js';
-import { reject } from '../../../src/actors/rejections.js';
+import { reject, type RejectionCode } from '../../../src/actors/rejections.js';
 import type { Chat, Covered, Done, Finish, HistoryPage, Identity, Result } from '../../../src/edge/port.js';
 import type { Burst, PlacedBroadcast } from '../../../src/runtime/frames.js';
 import type { EdgeListener } from '../../../src/runtime/rooms.js';
@@ -34,6 +34,8 @@ export class FakeChat implements Chat {
   listener: EdgeListener | null = null;
   auto = false;
   readonly departed: string[] = [];
+  /** Whether the socket of each departure has come back. */
+  readonly departures: (() => boolean)[] = [];
   readonly rooms = new Map<RoomKey, Room>();
   #waiting: Waiting[] = [];
   #scheduled = false;
@@ -54,8 +56,11 @@ export class FakeChat implements Chat {
     return room;
   }
 
-  /** Commits what waits as one frame: all replies, then the bursts. */
-  commit(): void {
+  /**
+   * Commits what waits as one frame: all replies, then the bursts.
+   * @param told instead of what the commands would tell
+   */
+  commit(told?: readonly Burst[]): void {
     const frame = this.#waiting;
     this.#waiting = [];
     const bursts = new Map<RoomKey, PlacedBroadcast[]>();
@@ -66,14 +71,18 @@ export class FakeChat implements Chat {
       if (placed.length > 0) bursts.set(key, placed);
       finish({ ok: true, value: { key, body, resync: null, at } satisfies Done });
     }
-    this.burst([...bursts].map(([key, events]) => ({ key, events })));
+    this.burst(told ?? [...bursts].map(([key, events]) => ({ key, events })));
   }
 
-  /** Answers everyone who waits that the outcome is not known; it may still come. */
-  giveUp(): void {
-    const frame = this.#waiting;
-    this.#waiting = [];
+  /** Answers those who wait, or the first of them, that the outcome is not known; it may still come. */
+  giveUp(count = this.#waiting.length): void {
+    const frame = this.#waiting.splice(0, count);
     for (const { finish } of frame) finish({ ok: false, rejection: reject('UNAVAILABLE') });
+  }
+
+  /** Refuses everyone who waits. */
+  refuse(code: RejectionCode): void {
+    for (const { finish } of this.#waiting.splice(0)) finish({ ok: false, rejection: reject(code) });
   }
 
   burst(bursts: readonly Burst[]): void {
@@ -168,7 +177,9 @@ export class FakeChat implements Chat {
     return Promise.resolve({ ok: true, value: 0 });
   }
 
-  depart(userId: string, _socketId: string, key: RoomKey): void {
+  depart(userId: string, _socketId: string, key: RoomKey, returned = () => false): void {
+    this.departures.push(returned);
+    if (returned()) return;
     this.departed.push(`${userId}@${key}`);
     for (const wake of this.#wakes.splice(0)) wake();
   }

@@ -6,7 +6,7 @@ import { pino } from 'pino';
 import { io, type ManagerOptions, type Socket, type SocketOptions } from 'socket.io-client';
 import { WebSocket } from 'ws';
 import { reject } from '../../../src/actors/rejections.js';
-import type { Identity, Result } from '../../../src/edge/port.js';
+import type { Identity, RateLimiter, Result } from '../../../src/edge/port.js';
 import { createSocketEdge, type SocketEdge, type SocketEdgeParts } from '../../../src/ws/edge.js';
 import { createEdgeMetrics, type EdgeMetrics } from '../../../src/ws/metrics.js';
 import { FakeChat } from './chat.js';
@@ -51,7 +51,11 @@ function verify(token: unknown): Result<Identity> {
   return { ok: true, value: { userId, username: userId, expiresAt } };
 }
 
-export async function world(t: ExecutionContext, settings: Partial<SocketEdgeParts['config']> = {}): Promise<World> {
+export async function world(
+  t: ExecutionContext,
+  settings: Partial<SocketEdgeParts['config']> = {},
+  requests: RateLimiter = { take: () => 0 },
+): Promise<World> {
   const chat = new FakeChat();
   const metrics = createEdgeMetrics();
   const presence: string[] = [];
@@ -62,7 +66,7 @@ export async function world(t: ExecutionContext, settings: Partial<SocketEdgePar
     server,
     chat,
     tokens: { verify },
-    requests: { take: () => 0 },
+    requests,
     presence: {
       connected: (userId) => presence.push(`+${userId}`),
       disconnected: (userId) => presence.push(`-${userId}`),
