@@ -2,30 +2,19 @@
 import { fileURLToPath } from 'node:url';
 import { Piscina } from 'piscina';
 import type { AnnounceCommand, Command } from '../actors/protocol/commands.js';
-import type { ActorLimits } from '../actors/protocol/limits.js';
 import { reject } from '../actors/rejections.js';
-import type { Config } from '../config.js';
-import { wantsPretty, type Log } from '../observe/log.js';
+import type { Log } from '../observe/log.js';
 import type { LocalRooms } from './cluster/port.js';
 import type { Burst, FrameReply, LaneReply } from './frames.js';
-import { configuredRedis } from './cluster/transport/redis-client.js';
-import type { FromHost, HostTask, ShardPlan, ToHost } from './host-protocol.js';
+import type { FromHost, ShardPlan, ToHost } from './host-protocol.js';
+import { hostTask, type HostTaskOptions } from './host-task.js';
 import { Lane } from './lane.js';
 import { partitionOf, partitionsOf, shardOf } from './placement.js';
 import { RestartIntensity } from './restart-intensity.js';
 import type { EdgeListener } from './rooms.js';
-import type { ConnectionSettings } from './store/postgres/connection.js';
 import { WorkerHost } from './worker-host.js';
 
-export interface RoomRuntimeOptions {
-  readonly config: Config;
-  readonly connection: ConnectionSettings;
-  /** Names this process in the ownership table. */
-  readonly node: string;
-  /** No other node is expected: every partition is wanted for ever, and waited for. */
-  readonly alone: boolean;
-  /** The database ends a writer's session that is silent for longer; absent for the usual time. */
-  readonly idleSessionMs?: number;
+export interface RoomRuntimeOptions extends HostTaskOptions {
   readonly log: Log;
   readonly onWorkerRestart: () => void;
   /** Restarting does not help any more: the process should end loudly. */
@@ -150,7 +139,7 @@ export class RoomRuntime implements LocalRooms {
     for (const host of this.#hosts) host.start();
     this.#timers.push(
       setInterval(() => this.#expire(), expiryMs),
-      setInterval(() => this.#watch(), Math.max(10, config.workerStuckMs / 4)),
+      setInterval(() => this.#watch(), Math.max(10, config.workerStuckMs / 8)),
     );
     await serving;
     this.#running = true;
@@ -186,7 +175,7 @@ export class RoomRuntime implements LocalRooms {
     return new WorkerHost({
       pool,
       worker,
-      task: () => this.#task(shards),
+      task: () => hostTask(this.#options, this.#plan(shards)),
       stuckMs: config.workerStuckMs,
       onMessage: (message, post) => this.#onMessage(message, post),
       onDeath: () => {
@@ -204,31 +193,11 @@ export class RoomRuntime implements LocalRooms {
     });
   }
 
-  #task(lanes: readonly Lane[]): Omit<HostTask, 'port' | 'worker' | 'beatMs'> {
-    const { config, connection, node, alone, idleSessionMs } = this.#options;
-    return {
-      node,
-      shards: lanes.map(({ shard }): ShardPlan => ({
-        shard,
-        partitions: this.#partitionsOf(shard).filter((partition) => this.#wanted.has(partition)),
-      })),
-      connection,
-      cache: cacheOf(config),
-      logLevel: config.logLevel,
-      logPretty: wantsPretty(config),
-      limits: actorLimits(config),
-      settings: {
-        partitions: config.partitions,
-        alone,
-        ...(idleSessionMs === undefined ? {} : { idleSessionMs }),
-        recentMessages: config.roomRecentMessages,
-        idleTtlMs: config.roomIdleTtlMs,
-        maxResidentRooms: Math.max(1, Math.floor(config.maxResidentRooms / this.#lanes.length)),
-        frameDeadlineMs: config.frameDeadlineMs,
-        replyDeadlineMs: config.replyDeadlineMs,
-        outbox: config.rabbitmqUrl !== null,
-      },
-    };
+  #plan(lanes: readonly Lane[]): ShardPlan[] {
+    return lanes.map(({ shard }) => ({
+      shard,
+      partitions: this.#partitionsOf(shard).filter((partition) => this.#wanted.has(partition)),
+    }));
   }
 
   #onMessage(message: FromHost, post: (message: ToHost) => void): void {
@@ -311,27 +280,3 @@ export class RoomRuntime implements LocalRooms {
     this.#options.onGiveUp(reason);
   }
 }
-
-function cacheOf(config: Config): HostTask['cache'] {
-  const redis = configuredRedis(config);
-  return redis === null || config.roomCacheTtlMs === 0 ? null : { redis, ttlMs: config.roomCacheTtlMs };
-}
-
-function actorLimits(config: Config): ActorLimits {
-  return {
-    recentMessages: config.roomRecentMessages,
-    recentBytes: config.roomRecentBytes,
-    typingTtlMs: config.typingTtlMs,
-    typingQuietMs: typingQuietMs,
-    typingUsers: typingUsers,
-    marksKept: marksKept,
-    removalsKept: config.rabbitmqUrl === null && config.roomAccess === 'open' ? 0 : removalsKept,
-    catchUpMessages: config.catchUpMessages,
-  };
-}
-
-/** Repeated typing within this time is not told again. */
-const typingQuietMs = 2_000;
-const typingUsers = 1_000;
-const marksKept = 1_000;
-const removalsKept = 1_000;
