@@ -65,7 +65,7 @@ export class WorkerHost {
       else if (message.type === 'collected') this.#collects.get(message.id)?.(message.metrics);
       else if (message.type !== 'beat') this.#options.onMessage(message, post);
     });
-    const full: HostTask = { ...task(), port: port2, worker, beatMs: Math.max(10, Math.floor(stuckMs / 4)) };
+    const full: HostTask = { ...task(), port: port2, worker, beatMs: Math.max(10, Math.floor(stuckMs / 8)) };
     this.#task = pool.run(full, { transferList: [port2], signal: abort.signal }).then(
       () => this.#ended(port1, null),
       (error: unknown) => this.#ended(port1, error),
