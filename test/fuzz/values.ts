@@ -101,6 +101,9 @@ export function hostileValue(random: Random): string {
     }
     case 4:
       return `[${Array.from({ length: random.pick([10, 1_000, 1_001, 5_000]) }, (_, i) => i).join()}]`;
+    case 5:
+      // Texts that the database refuses.
+      return random.pick(['"a\\u0000b"', '"\\u0000"', '"a\\ud800"', '"\\udc00b"']);
     default:
       return random.pick(hostile);
   }
