@@ -1,6 +1,6 @@
 -- One page of a conversation: $1 key, $2 limit, $3 how $4 is meant: an offset from the newest message, or a seq that the page
 -- lies before, after or around. seq is gapless, so every page is a range of the primary key; nothing is skipped row by row.
-select r.last_seq, r.last_version, page.messages,
+select r.last_seq, page.messages,
   case when page.lo is not null then room_marks($1, page.lo, page.hi, page.senders) end as marks
 from rooms r
 cross join lateral (

@@ -101,8 +101,8 @@ function noStore() {
   };
 }
 
-function origins(list: string | null): string | string[] {
-  const each = (list ?? '')
+function origins(list: string): string | string[] {
+  const each = list
     .split(',')
     .map((origin) => origin.trim())
     .filter((origin) => origin !== '');

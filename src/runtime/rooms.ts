@@ -68,6 +68,6 @@ export interface Rooms {
   ask(command: Command): Promise<Outcome>;
   /** The one edge of this process. */
   attach(listener: EdgeListener): void;
-  /** False while draining or while no worker serves. */
+  /** False before the start, while draining and after the stop; true also while no worker can serve for a moment. */
   readonly accepting: boolean;
 }

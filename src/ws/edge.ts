@@ -290,8 +290,8 @@ class Edge implements SocketEdge {
   }
 }
 
-function corsOrigin(origins: string | null): string | string[] {
-  if (origins === null || origins.trim() === '*') return '*';
+function corsOrigin(origins: string): string | string[] {
+  if (origins.trim() === '*') return '*';
   return origins.split(',').map((origin) => origin.trim());
 }
 

@@ -89,7 +89,6 @@ for (const by of ['offset', 'before', 'after', 'around'] as const)
         const page = await reads.page(room.key, query);
         t.deepEqual(page.messages, naive(query), `limit ${limit} at ${anchor}`);
         t.is(page.total, 23);
-        t.is(page.lastVersion, 26);
       }
   });
 
@@ -97,7 +96,6 @@ test('a room that was never written to has an empty page', async (t) => {
   t.deepEqual(await reads.page('nowhere', { limit: 5, from: { by: 'offset', offset: 0 } }), {
     messages: [],
     total: 0,
-    lastVersion: 0,
   });
 });
 
@@ -169,8 +167,8 @@ test('ids are located in whichever room they are, and what is no id names nothin
   if (first === undefined || second === undefined) return t.fail();
   const found = await reads.locate([first.id, 'not-an-id', '00000000-0000-7000-8000-000000000000', second.id]);
   t.deepEqual(
-    [...found].sort((a, b) => a.seq - b.seq),
-    [first, second].map(({ id, key, seq, senderId }) => ({ id, key, seq, senderId })),
+    [...found].sort((a, b) => (a.id < b.id ? -1 : 1)),
+    [first, second].map(({ id, key }) => ({ id, key })).sort((a, b) => (a.id < b.id ? -1 : 1)),
   );
   t.deepEqual(await reads.locate([]), []);
 });

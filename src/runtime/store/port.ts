@@ -157,15 +157,12 @@ export interface Page {
   readonly messages: readonly Message[];
   /** The room's true count: its last seq (tombstones keep their place). */
   readonly total: number;
-  readonly lastVersion: number;
 }
 
 /** Where a message is, without its content. */
 export interface Located {
   readonly id: string;
   readonly key: RoomKey;
-  readonly seq: number;
-  readonly senderId: string;
 }
 
 /** What changed in a room since a version, and where the room stands, in one snapshot. */

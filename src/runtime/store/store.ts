@@ -16,8 +16,6 @@ import { PostgresReads } from './postgres/reads.js';
 export interface Store extends Pick<Service, 'name' | 'stop'> {
   readonly connection: ConnectionSettings;
   readonly reads: ReadStore;
-  /** Whether the database is the embedded one. */
-  readonly embedded: boolean;
 }
 
 /** Connections beside the writers and the reads: migrations, operators. */
@@ -32,8 +30,8 @@ export async function openStore(config: Config, log: Log): Promise<Store> {
   const server =
     configured === null
       ? new EmbeddedPostgres({
-          dataDir: config.dataDir ?? 'data',
-          database: config.dbName ?? 'dinguscord_messages',
+          dataDir: config.dataDir,
+          database: config.dbName,
           // A restarted worker's old sessions may linger beside its new ones.
           maxConnections: 2 * config.workerThreads * config.shardsPerWorker + config.dbPoolSize + spareConnections,
           log,
@@ -57,7 +55,6 @@ export async function openStore(config: Config, log: Log): Promise<Store> {
       name: 'store',
       connection,
       reads,
-      embedded: server !== null,
       stop: async () => {
         await reads.stop();
         await server?.stop();

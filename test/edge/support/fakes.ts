@@ -79,7 +79,7 @@ export class FakeReads implements ReadStore {
             : from.seq + limit;
       const messages =
         from.by === 'after' ? all.slice(from.seq, end) : all.slice(Math.max(0, end - limit), Math.max(0, end));
-      return { messages, total: all.length, lastVersion: all.length };
+      return { messages, total: all.length };
     });
   }
 
@@ -88,7 +88,9 @@ export class FakeReads implements ReadStore {
   }
 
   locate(ids: readonly string[]): Promise<readonly Located[]> {
-    return this.#read('locate', () => this.messages.filter(({ id }) => ids.includes(id)));
+    return this.#read('locate', () =>
+      this.messages.filter(({ id }) => ids.includes(id)).map(({ id, key }) => ({ id, key })),
+    );
   }
 
   covered(key: RoomKey, userId: string, from: number, upTo: number): Promise<readonly Message[]> {

@@ -2,7 +2,6 @@
  * How this service connects to Postgres, whichever server it is. `ConnectionSettings` is plain data: it crosses threads.
  * What is done over a connection is not known here.
  */
-import { userInfo } from 'node:os';
 import pg from 'pg';
 import type { Config } from '../../../config.js';
 
@@ -21,9 +20,9 @@ export function configuredConnection(config: Config): ConnectionSettings | null 
   return {
     host: config.dbHost,
     port: config.dbPort,
-    user: config.dbUser ?? userInfo().username,
+    user: config.dbUser,
     password: config.dbPassword,
-    database: config.dbName ?? 'dinguscord_messages',
+    database: config.dbName,
   };
 }
 
@@ -41,7 +40,7 @@ const connectTimeoutMs = 5_000;
 export interface SessionSettings {
   /** `application_name`, as operators see it in pg_stat_activity. */
   readonly name: string;
-  /** Server settings of the whole session; they must exist in every supported version (14 or later). */
+  /** Server settings of the whole session; they must exist in every supported version (15 or newer). */
   readonly server: Readonly<Record<string, string | number>>;
 }
 

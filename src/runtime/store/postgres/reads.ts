@@ -67,14 +67,9 @@ export class PostgresReads implements ReadStore, Service {
     const { from, limit } = query;
     // A seq or an offset beyond all that can exist names the same page as the largest one, without overflowing a bigint.
     const anchor = Math.min(from.by === 'offset' ? from.offset : from.seq, Number.MAX_SAFE_INTEGER);
-    const [row] = await this.#query<RangeRow & { last_seq: number; last_version: number }>('page', [
-      key,
-      limit,
-      from.by,
-      anchor,
-    ]);
-    if (row === undefined) return { messages: [], total: 0, lastVersion: 0 };
-    return { messages: toMessages(row), total: row.last_seq, lastVersion: row.last_version };
+    const [row] = await this.#query<RangeRow & { last_seq: number }>('page', [key, limit, from.by, anchor]);
+    if (row === undefined) return { messages: [], total: 0 };
+    return { messages: toMessages(row), total: row.last_seq };
   }
 
   async unread(key: RoomKey, userId: string): Promise<number> {
@@ -86,7 +81,7 @@ export class PostgresReads implements ReadStore, Service {
     const wellFormed = ids.filter(isMessageId);
     if (wellFormed.length === 0) return [];
     const rows = await this.#query<LocatedRow>('locate', [textArray(wellFormed)]);
-    return rows.map((row) => ({ id: row.id, key: row.room_key, seq: row.seq, senderId: row.sender_id }));
+    return rows.map((row) => ({ id: row.id, key: row.room_key }));
   }
 
   async covered(key: RoomKey, userId: string, from: number, upTo: number, limit: number): Promise<readonly Message[]> {
@@ -95,11 +90,7 @@ export class PostgresReads implements ReadStore, Service {
   }
 
   async changes(key: RoomKey, since: number, limit: number): Promise<RoomChanges> {
-    const [row] = await this.#query<ChangesRow>('changes', [
-      key,
-      since,
-      limit,
-    ]);
+    const [row] = await this.#query<ChangesRow>('changes', [key, since, limit]);
     if (row === undefined) return { lastSeq: 0, lastVersion: 0, messages: [], removals: [] };
     const messages = toMessages(row);
     return {
@@ -184,6 +175,4 @@ interface ChangesRow extends RangeRow {
 interface LocatedRow {
   readonly id: string;
   readonly room_key: string;
-  readonly seq: number;
-  readonly sender_id: string;
 }
