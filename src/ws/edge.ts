@@ -7,6 +7,7 @@ import { Server } from 'socket.io';
 import { reject } from '../actors/rejections.js';
 import type { RoomKey } from '../actors/protocol/ids.js';
 import type { Config } from '../config.js';
+import { within } from '../edge/deadline.js';
 import type { Chat, Presence, RateLimiter, Tokens } from '../edge/port.js';
 import type { Log } from '../observe/log.js';
 import type { Service } from '../runtime/lifecycle.js';
@@ -203,7 +204,7 @@ class Edge implements SocketEdge {
     const closed = Promise.all(wires.map((wire) => wire.closed()));
     for (const session of [...this.#sessions]) session.drop();
     for (const wire of wires) wire.close();
-    await within(stopGraceMs, closed);
+    await within(closed, stopGraceMs).catch(() => undefined);
     for (const wire of wires) wire.terminate();
     // Not `io.close()`: it would close the HTTP server, which belongs to another service.
     io.engine.close();
@@ -293,14 +294,4 @@ class Edge implements SocketEdge {
 function corsOrigin(origins: string): string | string[] {
   if (origins.trim() === '*') return '*';
   return origins.split(',').map((origin) => origin.trim());
-}
-
-/** Waits for something, but no longer than `ms`. */
-async function within(ms: number, something: Promise<unknown>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, ms);
-  });
-  await Promise.race([something, late]);
-  clearTimeout(timer);
 }
