@@ -10,6 +10,8 @@ import { json, neighbour, type Stage } from './support/neighbour.js';
 interface Scene {
   readonly access: RoomAccess;
   readonly service: Stage;
+  /** Milliseconds, of the answers' age. */
+  readonly clock: { now: number };
   readonly rooms: FakeRooms;
   /** Users with sockets, by room. */
   readonly present: Map<RoomKey, readonly string[]>;
@@ -22,7 +24,9 @@ interface Scene {
 async function scene(t: ExecutionContext, everyMs: number): Promise<Scene> {
   const service = await neighbour(t, json({ users: ['ann', 'bob'] }));
   const { log } = recordedLog();
-  const access = createAccess({ config: configOf({ CHAT_ROOM_SERVICE_URL: service.url }), log });
+  const clock = { now: 1_000_000 };
+  const config = configOf({ CHAT_ROOM_SERVICE_URL: service.url });
+  const access = createAccess({ config, log, now: () => clock.now });
   const { members } = access;
   if (members === null) throw new Error('rooms are not members-only');
   const rooms = new FakeRooms();
@@ -59,6 +63,7 @@ async function scene(t: ExecutionContext, everyMs: number): Promise<Scene> {
   return {
     access,
     service,
+    clock,
     rooms,
     present,
     evicted: () => rooms.commands.map((one) => (one.kind === 'evict' ? `${one.userId ?? ''}@${one.key}` : one.kind)),
@@ -83,13 +88,16 @@ test('whoever an answer does not name is taken out, once however many sockets; a
 });
 
 test('a service that fails changes nothing, old answers included', async (t) => {
-  const { access, service, present, evicted } = await scene(t, never);
+  const { access, service, clock, present, evicted } = await scene(t, never);
   present.set('r', ['ann', 'bob']);
   t.is(await access.may('ann', 'r'), 'yes');
   present.set('r', ['ann', 'bob', 'eve']);
   for (const failure of [json({}, 500), json({ users: 7 }), json(null)]) {
     service.handler = failure;
+    clock.now += 20_000;
+    const asked = service.calls.length;
     await access.members?.renew('r');
+    t.is(service.calls.length, asked + 1);
     access.revoked('s');
     t.is(await access.may('ann', 's'), 'unknown');
   }
