@@ -178,7 +178,7 @@ const neighbours = {
   chatRoomServiceUrl: url('CHAT_ROOM_SERVICE_URL', ['http', 'https'], 'Chat Room Service; with it rooms are members-only'),
   presenceServiceUrl: url('PRESENCE_SERVICE_URL', ['http', 'https'], 'User Presence Service, told of a user’s first and last socket'),
   neighbourTimeoutMs: integer('NEIGHBOUR_TIMEOUT_MS', 2_000, 10, 60_000, 'ms', 'Longest wait for a neighbour'),
-  neighbourCacheTtlMs: integer('NEIGHBOUR_CACHE_TTL_MS', 30_000, 0, 86_400_000, 'ms', 'How long their answers are fresh'),
+  neighbourCacheTtlMs: integer('NEIGHBOUR_CACHE_TTL_MS', 30_000, 0, 86_400_000, 'ms', 'How long their answers are fresh; also how often the members of rooms in use are asked for, so that a removed one is taken out'),
   neighbourStaleTtlMs: integer('NEIGHBOUR_STALE_TTL_MS', 600_000, 0, 86_400_000, 'ms', 'How long an old answer serves while a neighbour fails'),
   neighbourCacheSize: integer('NEIGHBOUR_CACHE_SIZE', 10_000, 16, 10_000_000, 'entries', 'Cached answers per neighbour'),
   presenceTtlMs: integer('PRESENCE_TTL_MS', 60_000, 100, 86_400_000, 'ms', 'A heartbeat keeps a user online this long'),
