@@ -1,7 +1,7 @@
 /**
  * The operations of the chat as both edges call them: check the raw input, the caller's rate and access, make the
- * command, hand it to the rooms. What is refused for its input costs a request all the same. No transport is known here. A send is synchronous up to the mailbox whenever access is
- * known, so that it costs no promise.
+ * command, hand it to the rooms. What is refused for its input costs a request all the same. No transport is known here.
+ * A send is synchronous up to the mailbox whenever access is known, so that it costs no promise.
  */
 import type { Command, JoinCommand, SendCommand } from '../actors/protocol/commands.js';
 import type { RoomKey } from '../actors/protocol/ids.js';

@@ -58,7 +58,7 @@ export class Leaving implements Rooms {
   #add({ key, socketId, userId }: LeaveCommand): void {
     let sockets = this.#leaves.get(key);
     if (sockets?.has(socketId) === true || this.#size >= capacity) return;
-    if (sockets === undefined) this.#leaves.set(key, (sockets = new Map()));
+    if (sockets === undefined) this.#leaves.set(key, (sockets = new Map<string, string>()));
     sockets.set(socketId, userId);
     this.#size += 1;
   }
