@@ -29,6 +29,8 @@ export function decideMark(state: RoomState, command: MarkCommand, known: Known 
   // It may have been this command, in a frame whose outcome was lost, that raised the mark: then nobody was told.
   const replayed = reach <= marks[level] && known?.resent === true && reach > 0;
   const from = replayed ? Math.min(reach, ...named.map(({ seq }) => seq)) - 1 : marks[level];
+  // What is told never falls, whatever the same user has marked since.
+  if (replayed) reach = marks[level];
   if (reach <= from) return answer({ kind: 'marked', messageIds: [], from, upTo: from });
   const event: ReceiptEvent = {
     type: 'receipt_advanced',

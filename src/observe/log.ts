@@ -13,7 +13,16 @@ export type Log = Logger;
 
 const stdout = 1;
 /** Names under which secrets and message content would travel; they are censored at the top level and one below. */
-const secret = ['token', 'authorization', 'content', 'password', 'jwtSecret', 'dbPassword', 'redisPassword', 'metadata'];
+const secret = [
+  'token',
+  'authorization',
+  'content',
+  'password',
+  'jwtSecret',
+  'dbPassword',
+  'redisPassword',
+  'metadata',
+];
 
 /** Whether logs are for human eyes: LOG_FORMAT, where `auto` means development on a terminal. Decided once, in main. */
 export function wantsPretty(config: Pick<Config, 'logFormat' | 'nodeEnv'>): boolean {

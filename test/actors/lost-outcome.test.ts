@@ -25,6 +25,7 @@ test('laws 2, 3: a frame sent again makes nothing twice and broadcasts every mes
   const property = fc.property(frames, (list) => {
     const host = new Host(limits, room);
     const heard: string[] = [];
+    const marks = new Map<unknown, number>();
     const answers = new Map<string, unknown>();
     for (const { fate, operations } of list) {
       const commands = operations.map((each): Command => {
@@ -36,7 +37,13 @@ test('laws 2, 3: a frame sent again makes nothing twice and broadcasts every mes
       });
       const steps = fate === 'ok' ? host.run(commands) : host.runAndLose(commands, 1_000, fate === 'lost after');
       steps.forEach(({ body, heard: events }, i) => {
-        for (const [name, data] of events) if (name === 'new_message') heard.push((data as { readonly id: string }).id);
+        for (const [name, data] of events) {
+          if (name === 'new_message') heard.push((data as { readonly id: string }).id);
+          if (name !== 'messages_read') continue;
+          const { userId, upTo } = data as { readonly userId: string; readonly upTo: number };
+          assert(upTo >= (marks.get(userId) ?? 0), 'law 8: a mark that is told never falls');
+          marks.set(userId, upTo);
+        }
         const command = commands[i];
         if (command?.kind !== 'send') return;
         assert(body !== null, 'a send is acked');
@@ -80,7 +87,14 @@ test('a receipt that committed before its outcome was lost is told again, covers
   t.deepEqual(
     steps.map(({ heard }) => heard),
     [
-      [['messages_delivered', { userId: 'bob', messageIds: [ids[0]], roomId: room, upTo: 1 }, 'bob']],
+      // The second command has raised this mark as well: what is told is where it stands, lest a mark falls.
+      [
+        [
+          'messages_delivered',
+          { userId: 'bob', messageIds: [ids[0], ...ids.slice(2, 5)], roomId: room, upTo: 5 },
+          'bob',
+        ],
+      ],
       // The ring has the newest four.
       [['messages_read', { userId: 'bob', messageIds: ids.slice(1, 5), roomId: room, upTo: 5 }, 'bob']],
     ],

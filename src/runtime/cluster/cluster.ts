@@ -144,10 +144,10 @@ export class Cluster {
   async leave(): Promise<void> {
     const { config, log } = this.#options;
     let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<'late'>((resolve) => {
-      timer = setTimeout(() => resolve('late'), config.shutdownGraceMs / 2);
+    const late = new Promise<boolean>((resolve) => {
+      timer = setTimeout(() => resolve(true), config.shutdownGraceMs / 2);
     });
-    if ((await Promise.race([this.#handOver(), late])) === 'late')
+    if (await Promise.race([this.#handOver().then(() => false), late]))
       log.warn({ held: this.#options.runtime.held.size }, 'not all partitions were handed over in time');
     clearTimeout(timer);
   }

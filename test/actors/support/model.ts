@@ -155,7 +155,10 @@ export class Model {
         const gone = new Set(this.#sockets.filter(([, socket]) => isGone(socket)).map(([user]) => user));
         this.#sockets = this.#sockets.filter(([, socket]) => !isGone(socket));
         const left = [...gone].filter((user) => !this.#sockets.some(([one]) => one === user));
-        return said({}, left.flatMap((user) => [this.#user('user_left', user), ...this.#stop(user)]));
+        return said(
+          {},
+          left.flatMap((user) => [this.#user('user_left', user), ...this.#stop(user)]),
+        );
       }
       case 'tick':
         return said({}, this.#stopEnded(now));
