@@ -71,7 +71,7 @@ export class Encoder {
 
   #changed(state: RoomState, since: number, changed: readonly Message[]): string {
     let texts = this.#catchUps.get(state);
-    if (texts === undefined) this.#catchUps.set(state, (texts = new Map()));
+    if (texts === undefined) this.#catchUps.set(state, (texts = new Map<number, string>()));
     let text = texts.get(since);
     if (text === undefined) texts.set(since, (text = arrayOf(changed)));
     return text;

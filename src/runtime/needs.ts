@@ -40,7 +40,7 @@ export function gather<State, Reply>(
     for (const need of behaviour.needs(state, command)) {
       rooms ??= new Map();
       let needs = rooms.get(command.key);
-      if (needs === undefined) rooms.set(command.key, (needs = new Map()));
+      if (needs === undefined) rooms.set(command.key, (needs = new Map<string, Need>()));
       needs.set(JSON.stringify(need), need);
     }
   }
