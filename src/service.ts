@@ -140,6 +140,7 @@ async function assemble(
     // The cluster puts its receiver between.
     rooms: cluster === null ? rooms : { attach: () => undefined },
     leaving,
+    onRevoked: (key) => access.revoked(key),
     metrics: edgeMetrics,
     log,
     cluster: cluster?.sockets ?? null,
@@ -174,6 +175,8 @@ async function assemble(
       }
       // Everything accepted is answered while the sockets are still there to hear it.
       await rooms.drained();
+      // So is what other nodes have asked for.
+      if (cluster !== null) await runtime.drained();
       await stack.stop();
       listener.cut();
       await store.stop();

@@ -1,6 +1,6 @@
 /**
  * The end of access: a removal takes a version of its own, so that every socket of the removed leaves exactly there in the
- * room's stream. Commands of theirs that were let in by an edge which had not heard of it yet may still come behind it:
+ * room's stream. Joins and sends of theirs that were let in by an edge which had not heard of it yet may still come behind it:
  * the room remembers its latest removals and refuses them, until the edge says that it has asked for access anew.
  */
 import type { EvictCommand } from './protocol/commands.js';

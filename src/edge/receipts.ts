@@ -9,7 +9,7 @@ import type { InputLimits } from './input/fields.js';
 import { readMark, type MarkRequest } from './input/requests.js';
 import type { Covered, Identity, RateLimiter, Result } from './port.js';
 import type { Reading } from './reading.js';
-import { absent, invalid, refusal, refuse } from './refusals.js';
+import { absent, refusal, refuse } from './refusals.js';
 import type { Whereabouts } from './whereabouts.js';
 
 export interface ReceiptParts {
@@ -25,9 +25,6 @@ export interface ReceiptParts {
 
 type Level = MarkCommand['level'];
 type Target = Pick<MarkCommand, 'key' | 'messageIds' | 'upTo'>;
-
-/** Most rooms that the ids of one request may lie in: each of them is a command. */
-const roomsAtOnce = 50;
 
 /** Reads of one request at a time: one caller does not take the pool from the others. */
 const readsAtOnce = 4;
@@ -50,7 +47,6 @@ export class Receipts {
     const targets = await this.#targets(request.value);
     if (!targets.ok) return targets;
     const rooms = targets.value.length;
-    if (rooms > roomsAtOnce) return invalid(`messageIds may name messages of at most ${roomsAtOnce} rooms`);
     // Each room costs as much as if it were asked for by itself.
     const waitingFor = rooms > 1 ? this.#spend(caller, rooms - 1) : null;
     if (waitingFor !== null) return waitingFor;

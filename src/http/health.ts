@@ -74,7 +74,7 @@ export function createHealth(options: HealthOptions): Health {
       phase = next;
     },
     report() {
-      if (latest !== null && now() - latestAt < reuseMs) return Promise.resolve(latest);
+      if (latest !== null && Math.abs(now() - latestAt) < reuseMs) return Promise.resolve(latest);
       return (running ??= check().finally(() => {
         running = null;
       }));

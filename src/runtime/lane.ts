@@ -144,7 +144,7 @@ export class Lane {
     this.#settleIdle();
   }
 
-  /** Resolves when nothing is queued or in flight. */
+  /** Resolves when nobody waits for an answer. */
   drained(): Promise<void> {
     return new Promise((resolve) => {
       this.#idle.push(resolve);
@@ -178,7 +178,11 @@ export class Lane {
   }
 
   #settleIdle(): void {
-    if (this.#flight !== null || this.#first.length > 0 || this.#mailbox.depth > 0) return;
+    // A frame that nobody waits for any more is the host's to finish, or to give up when it is told to stop.
+    const awaited = [this.#flight, ...this.#first].some((flight) =>
+      flight?.envelopes.some(({ replyTo }) => replyTo !== null),
+    );
+    if (awaited || this.#mailbox.depth > 0) return;
     const waiting = this.#idle;
     this.#idle = [];
     for (const resolve of waiting) resolve();

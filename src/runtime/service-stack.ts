@@ -6,7 +6,7 @@ export class ServiceStack implements Service {
   readonly name = 'services';
   readonly #services: readonly Service[];
   readonly #log: Log;
-  /** Those that started, in order. */
+  /** Those that were started, in order. */
   #running: Service[] = [];
 
   constructor(services: readonly Service[], log: Log) {
@@ -16,13 +16,14 @@ export class ServiceStack implements Service {
 
   async start(): Promise<void> {
     for (const service of this.#services) {
+      // The one that fails is stopped as well: it may have started in part.
+      this.#running.push(service);
       try {
         await service.start();
       } catch (error) {
         await this.stop();
         throw error;
       }
-      this.#running.push(service);
     }
   }
 

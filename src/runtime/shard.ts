@@ -206,14 +206,14 @@ export class Shard<State, Reply> {
   }
 
   async #forget(keys: readonly string[], nodes: readonly string[]): Promise<void> {
-    if (keys.length === 0 || this.#stopped) return;
     const { newId, post } = this.#options;
-    const commands = keys
-      .slice(0, forgetSlice)
-      .map((key): ForgetCommand => ({ kind: 'forget', id: newId(), key, nodes }));
-    post(await this.#commit({ number: 0, resent: false, commands }));
-    // Frames that came meanwhile go first.
-    void this.#enqueue(() => this.#forget(keys.slice(forgetSlice), nodes));
+    // No frame comes in between: a node that is back would announce its sockets in one, and a later slice would forget them.
+    for (let from = 0; from < keys.length && !this.#stopped; from += forgetSlice) {
+      const commands = keys
+        .slice(from, from + forgetSlice)
+        .map((key): ForgetCommand => ({ kind: 'forget', id: newId(), key, nodes }));
+      post(await this.#commit({ number: 0, resent: false, commands }));
+    }
   }
 
   #settleOwnership(): void {

@@ -67,6 +67,8 @@ export interface SocketEdgeParts {
   readonly rooms: Pick<Rooms, 'attach'>;
   /** Sockets to be announced although they are not in the rooms any more; absent for none. */
   readonly leaving?: LeavingSockets;
+  /** Somebody's access to a room ended: what was known of it is old. */
+  readonly onRevoked: (key: RoomKey) => void;
   readonly metrics: EdgeMetrics;
   readonly log: Log;
   /** Null on the only node. */
@@ -269,12 +271,11 @@ class Edge implements SocketEdge {
    * when a join that was on its way is over.
    */
   #evicted(session: Session, key: RoomKey): void {
+    this.#parts.onRevoked(key);
     const { identity } = session;
     if (identity === null) return;
-    const timer = setTimeout(() => {
-      this.#parts.chat.depart(identity.userId, session.id, key, () => session.returned(key));
-    }, evictedMs);
-    timer.unref();
+    const depart = (): void => this.#parts.chat.depart(identity.userId, session.id, key, () => session.returned(key));
+    setTimeout(depart, evictedMs).unref();
   }
 
   #overflowed(session: Session, burst: OutgoingBurst | null): void {

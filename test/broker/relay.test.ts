@@ -41,7 +41,14 @@ class World {
     this.#dice = dice;
   }
 
+  /** The server crashed: rows that were deleted are back, and the next session is another one. */
+  restore(rows: readonly OutboxEntry[]): void {
+    this.rows = [...rows, ...this.rows];
+    this.outbox.sessions += 1;
+  }
+
   readonly outbox = {
+    sessions: 1,
     batch: (after: ReadonlyMap<number, number>, limit: number): Promise<OutboxEntry[]> => {
       if (this.#dice()) return Promise.reject(new Error('the database is away'));
       const found = [...after].flatMap(([partition, position]) =>
@@ -162,4 +169,18 @@ test('rows of partitions that are not held are left to their holder', async (t) 
   await eventually(() => Promise.resolve(world.rows.length === 0), 'the row of partition 1');
   await relay.stop();
   await relay.stop();
+});
+
+test('rows that a crash of the database brought back are sent again, before what came later', async (t) => {
+  const rows = [1, 2, 3].map((n) => receipt(0, n));
+  const world = new World([...rows], () => false);
+  const relay = new Relay({ outbox: world.outbox, publisher: world.publisher, held: () => [0], log });
+  await relay.start();
+  await eventually(() => Promise.resolve(world.rows.length === 0), 'an empty outbox');
+  world.restore(rows.slice(1));
+  world.rows.push(receipt(0, 4));
+  relay.wake();
+  await eventually(() => Promise.resolve(world.rows.length === 0), 'an outbox that is empty again');
+  await relay.stop();
+  t.deepEqual(world.arrived, [...rows, ...rows.slice(1), receipt(0, 4)].map(idOf));
 });

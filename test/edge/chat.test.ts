@@ -352,7 +352,7 @@ test('what is refused for its input costs a request, whatever it was to be', asy
   }
 });
 
-test('marks over several rooms cost a request for each, and are refused over too many', async (t) => {
+test('marks over several rooms cost a request for each', async (t) => {
   const stage = chatStage({ RATE_LIMIT_ENABLED: 'true', EVENT_RATE: '1', EVENT_BURST: '60' });
   const { chat, rooms, reads } = stage;
   for (let n = 1; n <= 51; n += 1) reads.add(`r${n}`, uuid(n), 'bob');
@@ -361,13 +361,11 @@ test('marks over several rooms cost a request for each, and are refused over too
     const result = await chat.mark(ann, 'read', { messageIds: ids(count) });
     return result.ok ? String(result.value.length) : result.rejection.code;
   };
-  t.is(await mark(51), 'VALIDATION');
-  t.is(rooms.commands.length, 0);
   t.is(await mark(50), '50');
   t.is(await mark(11), 'RATE_LIMITED', 'ten were left, and the first of them was spent');
-  t.is(await mark(8), '8');
+  t.is(await mark(9), '9');
   t.is(await mark(1), 'RATE_LIMITED');
-  t.is(rooms.commands.length, 58);
+  t.is(rooms.commands.length, 59);
 });
 
 test('what was newly covered in many rooms is read a few rooms at a time, and told in their order', async (t) => {

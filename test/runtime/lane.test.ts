@@ -162,3 +162,14 @@ test('a lane is drained once nothing is queued or in flight', async (t) => {
   await waiting;
   t.true(drained);
 });
+
+test('a drain does not wait for a frame that nobody waits for any more', async (t) => {
+  const { lane, answers, post, offer } = setUp();
+  lane.open(post, []);
+  offer('a');
+  await turn();
+  const drained = lane.drained();
+  lane.expire(Date.now() + 2_000);
+  await drained;
+  t.deepEqual(answers, ['a:UNAVAILABLE']);
+});

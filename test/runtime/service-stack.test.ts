@@ -31,10 +31,10 @@ test('services start in order and stop in reverse, once', async (t) => {
   t.deepEqual(calls, ['+a', '+b', '+c', '-c', '-b', '-a']);
 });
 
-test('a failing start rolls back what had started', async (t) => {
+test('a failing start rolls back what had started, and what had started in part', async (t) => {
   const { calls, all } = services({ start: 'c' });
   await t.throwsAsync(new ServiceStack(all, log).start(), { message: 'c' });
-  t.deepEqual(calls, ['+a', '+b', '+c', '-b', '-a']);
+  t.deepEqual(calls, ['+a', '+b', '+c', '-c', '-b', '-a']);
 });
 
 test('a failing stop does not keep the others running', async (t) => {

@@ -306,3 +306,23 @@ test('a database that was set up with other partitions is refused at once', asyn
   });
   t.is(await failure(acquire(writer, [1])), 'data');
 });
+
+test('law 6: a claim whose epoch could not be raised leaves the lock to others', async (t) => {
+  const slow = writerOn(database.connection, 'slow-claim', 500);
+  await slow.connect(never);
+  t.is((await slow.claim([15], false)).length, 1);
+  await slow.yield([15]);
+  await withClient(database.connection, async (client) => {
+    await client.query('begin');
+    await client.query('update partition_owner set epoch = epoch + 1 where partition = 15');
+    t.is(await failure(slow.claim([15], false)), 'slow');
+    await client.query('rollback');
+  });
+  const other = writerOn(database.connection, 'other-claim');
+  await other.connect(never);
+  t.is((await other.claim([15], false)).length, 1);
+  t.deepEqual(await slow.claim([15], false), []);
+  await other.release();
+  t.is((await slow.claim([15], false)).length, 1, 'and it may be tried again');
+  await slow.release();
+});

@@ -36,11 +36,17 @@ const countedRows = 1_000_000;
 export class Outbox {
   readonly #options: OutboxOptions;
   #session: Session | null = null;
+  #sessions = 0;
   /** A session takes one call at a time. */
   #tail: Promise<unknown> = Promise.resolve();
 
   constructor(options: OutboxOptions) {
     this.#options = options;
+  }
+
+  /** Sessions made so far. With another one the server may be another as well: deletes that did not wait for the disk are undone. */
+  get sessions(): number {
+    return this.#sessions;
   }
 
   /** The oldest rows past each partition's position: at most `limit` of each, in order within a partition. */
@@ -123,6 +129,7 @@ export class Outbox {
     const session = new Session(connection, { name: 'message-handling-service outbox', server }, deadlineMs, log);
     await session.connect();
     this.#session = session;
+    this.#sessions += 1;
     return session;
   }
 }

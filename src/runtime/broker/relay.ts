@@ -18,7 +18,7 @@ import type { Outbox, OutboxStats } from './outbox.js';
 import type { Publisher } from './publisher.js';
 
 export interface RelayOptions {
-  readonly outbox: Pick<Outbox, 'batch' | 'messages' | 'done' | 'stats' | 'close'>;
+  readonly outbox: Pick<Outbox, 'batch' | 'messages' | 'done' | 'stats' | 'close' | 'sessions'>;
   readonly publisher: Pick<Publisher, 'ready' | 'whenReady' | 'release' | 'publish'>;
   /** The partitions that this node holds now. */
   readonly held: () => Iterable<number>;
@@ -49,6 +49,8 @@ export class Relay implements Service {
   readonly #options: RelayOptions;
   /** Where each partition's deleted rows end. As many entries as there are partitions. */
   readonly #positions = new Map<number, number>();
+  /** The session under which the positions were learnt. */
+  #session = 0;
   #running: Promise<void> | null = null;
   #stop = new AbortController();
   #woken = false;
@@ -129,6 +131,12 @@ export class Relay implements Service {
     for (const partition of held()) after.set(partition, this.#positions.get(partition) ?? 0);
     if (after.size === 0) return 0;
     const entries = await outbox.batch(after, rowsPerPartition);
+    if (outbox.sessions !== this.#session) {
+      // After a crash of the server rows may be back that were sent: they are sent again, before what came later.
+      this.#session = outbox.sessions;
+      this.#positions.clear();
+      return 1;
+    }
     for (const some of batches(entries)) {
       if (signal.aborted) break;
       const before = performance.eventLoopUtilization();

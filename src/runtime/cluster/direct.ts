@@ -122,8 +122,10 @@ export class DirectRelay implements Service {
   }
 
   #beacon(): void {
+    // Kept while nobody can be told of them, and told when Redis is back.
+    if (this.#others && !this.#options.links.up) return;
     const now = performance.now();
-    if (this.#others && this.#options.links.up) {
+    if (this.#others) {
       const heads = [...this.#heads.all()].map(([key, { version, since }]): DirectHead => {
         return [key, version, Math.ceil(now - since)];
       });

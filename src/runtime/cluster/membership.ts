@@ -60,6 +60,8 @@ export class PostgresMembership implements Membership {
   /** Wakes the loop up. */
   #wake = (): void => undefined;
   #poked = false;
+  /** By partition: the highest epoch that was seen to end. A lock seen beside it is so new that its own is not raised yet. */
+  readonly #ended: number[] = [];
   #waiting: (() => void)[] = [];
 
   constructor(options: MembershipOptions) {
@@ -208,6 +210,12 @@ export class PostgresMembership implements Membership {
     nodes.sort((a, b) => (a.id < b.id ? -1 : 1));
     const owners: (Owner | null)[] = Array.from({ length: partitions }, () => null);
     for (const [partition, node, epoch] of held) if (partition < partitions) owners[partition] = { node, epoch };
+    owners.forEach((owner, partition) => {
+      const before = this.#view.owners[partition] ?? null;
+      const ended = this.#ended[partition] ?? 0;
+      if (owner === null && before !== null) this.#ended[partition] = Math.max(ended, before.epoch);
+      else if (owner !== null && owner.epoch <= ended) owners[partition] = null;
+    });
     return { nodes, owners };
   }
 

@@ -60,6 +60,7 @@ export class Route {
   #pausedUntil = 0;
   #pauseMs = 0;
   #pumping = false;
+  #closed = false;
 
   constructor(partition: number, capacity: number, space: ParkingSpace, hooks: RouteHooks) {
     this.partition = partition;
@@ -77,7 +78,8 @@ export class Route {
   }
 
   submit(entry: Entry): void {
-    if (this.#open && this.#gate === null && this.#parking.size === 0 && !this.#mustFollow(entry))
+    if (this.#closed) refuse(entry, 'UNAVAILABLE');
+    else if (this.#open && this.#gate === null && this.#parking.size === 0 && !this.#mustFollow(entry))
       this.#dispatch(entry);
     else if (this.#parking.offer(entry)) this.#pump();
     else refuse(entry, 'OVERLOADED');
@@ -107,8 +109,9 @@ export class Route {
     if (this.#pausedUntil <= now) this.#pump();
   }
 
-  /** Answers everything that is parked. */
+  /** Answers everything that is parked, and whatever comes or comes back from now on. */
   close(): void {
+    this.#closed = true;
     for (const entry of this.#parking.expire(Infinity)) refuse(entry, 'UNAVAILABLE');
   }
 
@@ -159,6 +162,8 @@ export class Route {
   /** Before everything else: the actors of a new owner know nobody. */
   #announce(keys: readonly RoomKey[]): void {
     for (const key of keys) {
+      // One was refused at once: all of them are made again a little later.
+      if (this.#announced === null) return;
       const command = this.#hooks.announcement(key);
       if (command !== null) this.#dispatch(this.#hooks.entryOf(command));
     }
@@ -195,6 +200,7 @@ export class Route {
   }
 
   #cameBack(entry: Entry, target: Owner): void {
+    if (this.#closed) return refuse(entry, 'UNAVAILABLE');
     entry.resent = true;
     if (entry.command.kind === 'announce') this.#announced = null;
     // Whoever waited for it may have been told already that it took too long.

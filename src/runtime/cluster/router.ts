@@ -37,6 +37,8 @@ export interface RouterOptions {
 /** The place in its frame of a command that another node answered: it has none here. */
 const elsewhere = -1;
 const sweepMs = 50;
+/** Beyond the deadline of what a dead node may have sent last. */
+const forgetAgainMs = 1_000;
 const spacePartitions = 4;
 
 export class Router implements Rooms, Service {
@@ -147,6 +149,12 @@ export class Router implements Rooms, Service {
     if (gone.length > 0) {
       log.info({ nodes: gone }, 'nodes are gone');
       local.gone(gone);
+      // What they had sent before may still wait in a mailbox, and must not leave ghosts in the rooms.
+      const again = (): void => {
+        const still = gone.filter((one) => !this.#nodes.has(one));
+        if (this.#timer !== null && still.length > 0) local.gone(still);
+      };
+      setTimeout(again, this.#options.replyDeadlineMs + forgetAgainMs).unref();
     }
     for (const route of this.#routes) route.refresh();
     // Their commands are given back into routes that know the new owners already, where there are any.

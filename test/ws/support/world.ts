@@ -75,6 +75,7 @@ export async function world(
       online: () => Promise.resolve({}),
     },
     rooms: { attach: (listener) => (chat.listener = listener) },
+    onRevoked: () => undefined,
     metrics,
     log: pino({ level: 'debug' }, { write: (line: string) => logs.push(line) }),
   });

@@ -104,11 +104,17 @@ export class Lease {
       return [];
     }
     const { node, partitions } = this.#options;
-    const fences = await this.session.query<{ partition: number; epoch: number }>({
-      name: 'raise_epochs',
-      text: sql('raise_epochs'),
-      values: [plainArray(granted), node, String(partitions)],
-    });
+    const fences = await this.session
+      .query<{ partition: number; epoch: number }>({
+        name: 'raise_epochs',
+        text: sql('raise_epochs'),
+        values: [plainArray(granted), node, String(partitions)],
+      })
+      .catch(async (error: unknown) => {
+        // A lock without an epoch of its own would be of no use to us, and free for nobody.
+        await this.free(granted);
+        throw error;
+      });
     if (fences.length !== granted.length)
       throw new StoreError('data', `PARTITIONS: this database was not set up with ${partitions} partitions`);
     return fences.map(({ partition, epoch }) => ({ partition, epoch })).sort((a, b) => a.partition - b.partition);
