@@ -1,4 +1,4 @@
-/** Whatever Redis does, reads of the cache come back soon and empty-handed, nothing is thrown, and what was erased goes. */
+/** Whatever Redis does, reads of the cache come back soon and empty-handed, nothing is thrown, and what was erased goes. Needs Redis. */
 import type { ExecutionContext } from 'ava';
 import { pino } from 'pino';
 import { encode } from '../../src/runtime/cache/entry.js';

@@ -1,4 +1,4 @@
-/** Laws 8 and 11 over the cache: whatever happens in between, rooms are read as Postgres has them. */
+/** Laws 8 and 11 over the cache: whatever happens in between, rooms are read as Postgres has them. Needs Redis. */
 import fc from 'fast-check';
 import type { RoomSnapshot } from '../../src/actors/protocol/state.js';
 import { CachedWriter } from '../../src/runtime/cache/cached-writer.js';

@@ -1,4 +1,4 @@
-/** The real service with Redis: rooms that left memory come back right, and nothing that was deleted stays in Redis. */
+/** The real service with Redis: rooms that left memory come back right, and nothing that was deleted stays in Redis. Needs Redis. */
 import { eventually } from '../harness/eventually.js';
 import { ownStage, unique } from '../harness/stage.js';
 import { contents, RedisServer, test } from './server.js';

@@ -37,9 +37,8 @@ interface Place {
   version: number | null;
   /** A hole was announced: the version stays where it is until the next join. */
   frozen: boolean;
-  /** The join under way, or the last one. */
-  op: number;
-  since: number | null;
+  /** Joins of this connection whose `room_joined` has not come yet; it may come after its ack, at its place in the stream. */
+  asked: { readonly op: number; readonly since: number | null }[];
   joining: boolean;
 }
 
@@ -78,8 +77,7 @@ export class Participant {
 
   /** Connects and joins; from then on it does so again by itself. Resolves when it is in all the rooms. */
   enter(rooms: readonly string[]): Promise<void> {
-    for (const room of rooms)
-      this.#rooms.set(room, { version: null, frozen: false, op: 0, since: null, joining: false });
+    for (const room of rooms) this.#rooms.set(room, { version: null, frozen: false, asked: [], joining: false });
     this.#ready = this.#connect();
     return this.#ready;
   }
@@ -193,6 +191,7 @@ export class Participant {
     history.add({ type: 'session', session, user: this.user, node, phase: 'open' });
     this.#socket = socket;
     this.#session = session;
+    for (const place of this.#rooms.values()) place.asked = [];
     const lost = new Promise<false>((resolve) => {
       socket.once('disconnect', (reason) => {
         history.add({ type: 'session', session, user: this.user, node, phase: 'closed', reason });
@@ -239,13 +238,14 @@ export class Participant {
         room,
         ...(since === null ? {} : { since }),
       });
-      Object.assign(place, { op, since });
+      place.asked.push({ op, since });
       const ack = await this.ask(op, 'join_room', since === null ? { roomId: room } : { roomId: room, since });
       if (ack === null || this.#closed) return false;
       if (ack.success) {
         this.#network.history.add({ type: 'ok', op });
         return true;
       }
+      place.asked = place.asked.filter((one) => one.op !== op);
       await pause(backoffMs.first);
     }
   }
@@ -287,7 +287,7 @@ export class Participant {
       const { roomId, seq, version, messages } = data as RoomJoined;
       const room = roomId ?? '';
       const place = this.#rooms.get(room);
-      const { op, since } = place ?? { op: 0, since: null };
+      const { op, since } = place?.asked.shift() ?? { op: 0, since: null };
       history.add({ type: 'joined', session, user, room, op, since, seq, version, messages: messages.map(seen) });
       if (place === undefined) return;
       place.version = version;

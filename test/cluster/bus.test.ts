@@ -1,4 +1,4 @@
-/** The node bus on a real Redis, and against texts that no node of ours would send. */
+/** The node bus on a real Redis, and against texts that no node of ours would send. Needs Redis. */
 import { randomUUID } from 'node:crypto';
 import test, { type ExecutionContext } from 'ava';
 import type { Command } from '../../src/actors/protocol/commands.js';

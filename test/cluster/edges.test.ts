@@ -1,4 +1,4 @@
-/** What users notice of other nodes' edges: direct conversations, their own other sockets, presence, and nonsense between servers. */
+/** What users notice of other nodes' edges: direct conversations, their own other sockets, presence, and nonsense between servers. Needs Redis. */
 import { randomUUID } from 'node:crypto';
 import test from 'ava';
 import { Redis } from 'ioredis';

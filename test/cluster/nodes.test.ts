@@ -1,4 +1,4 @@
-/** Two real nodes as one service: what clients of both see, whichever node holds their rooms. */
+/** Two real nodes as one service: what clients of both see, whichever node holds their rooms. Needs Redis. */
 import test from 'ava';
 import { checkHistory, checkStream } from '../harness/laws.js';
 import { unique } from '../harness/stage.js';

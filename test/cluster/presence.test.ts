@@ -1,4 +1,4 @@
-/** Presence over several nodes that share a real Redis. */
+/** Presence over several nodes that share a real Redis. Needs Redis. */
 import { randomUUID } from 'node:crypto';
 import test, { type ExecutionContext } from 'ava';
 import { createPresence } from '../../src/edge/presence.js';

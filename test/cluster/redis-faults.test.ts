@@ -1,4 +1,4 @@
-/** Two real nodes whose Redis fails under load: sends are acked all the same, and what crosses over is late, not lost. */
+/** Two real nodes whose Redis fails under load: sends are acked all the same, and what crosses over is late, not lost. Needs Redis. */
 import test, { type ExecutionContext } from 'ava';
 import { eventually } from '../harness/eventually.js';
 import type { ChatClient } from '../harness/client.js';

@@ -1,4 +1,4 @@
-/** Nodes that go and come back while clients send: nothing acked is lost, nothing is refused that need not be. */
+/** Nodes that go and come back while clients send: nothing acked is lost, nothing is refused that need not be. Needs Redis. */
 import test from 'ava';
 import { eventually } from '../harness/eventually.js';
 import { checkHistory, checkPromises, checkStream } from '../harness/laws.js';

@@ -1,4 +1,4 @@
-/** Room streams between edges over a real Redis, and what happens when that is away or says nonsense. */
+/** Room streams between edges over a real Redis, and what happens when that is away or says nonsense. Needs Redis. */
 import { randomUUID } from 'node:crypto';
 import test, { type ExecutionContext } from 'ava';
 import { Redis } from 'ioredis';

@@ -1,4 +1,4 @@
-/** Texts between nodes while Redis comes and goes: measured loss, the way over the database, and back. */
+/** Texts between nodes while Redis comes and goes: measured loss, the way over the database, and back. Needs Redis. */
 import { randomUUID } from 'node:crypto';
 import test, { type ExecutionContext } from 'ava';
 import { EitherTransport } from '../../src/runtime/cluster/transport/either.js';

@@ -2,7 +2,7 @@
  * The entry of `npm test`: one database server for the whole run, a migrated template in it, ava as a child, and one last line
  * `N passed, N failed`. With DB_HOST set that server is used (DB_PORT, DB_USER, DB_PASSWORD beside it), otherwise an embedded one
  * that forgets everything at the end. Arguments go to ava; without a file among them all compiled tests run.
- * With CI=true a skipped test counts as failed.
+ * Files that say `Needs Redis.` are left out where there is none. With CI=true whatever is skipped counts as failed.
  */
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -15,6 +15,7 @@ import { pino } from 'pino';
 import { EmbeddedPostgres } from '../../src/runtime/store/embedded/server.js';
 import type { ConnectionSettings } from '../../src/runtime/store/postgres/connection.js';
 import { packageRoot } from '../../src/runtime/store/root.js';
+import { filesThatNeedRedis, hasRedis } from './redis.js';
 import { ensureTemplate, testServer, withClient } from './database.js';
 import { TapReport, type Score } from './tap.js';
 
@@ -77,10 +78,11 @@ function environment(server: ConnectionSettings, template: string): NodeJS.Proce
 
 async function runAva(
   args: readonly string[],
+  left: readonly string[],
   env: NodeJS.ProcessEnv,
   interrupted: AbortSignal,
 ): Promise<Score & { code: number }> {
-  const files = args.some((arg) => !arg.startsWith('-')) ? [] : [compiledTests];
+  const files = args.some((arg) => !arg.startsWith('-')) ? [] : [compiledTests, ...left.map((file) => `!${file}`)];
   const timeout = args.some((arg) => arg.startsWith('--timeout') || arg === '-T') ? [] : [`--timeout=${quietSeconds}s`];
   const child = spawn(process.execPath, [ava, '--tap', ...timeout, ...args, ...files], {
     cwd: packageRoot,
@@ -110,14 +112,18 @@ const { server, stop } = await openServer();
 try {
   // Of this run alone: on a server of the user's it is dropped at the end, beside other runs that may be under way.
   const template = await ensureTemplate(server, `run_${randomBytes(4).toString('hex')}`);
+  const left = (await hasRedis()) ? [] : filesThatNeedRedis();
   const { passed, failed, skipped, code } = await runAva(
     process.argv.slice(2),
+    left,
     environment(server, template),
     interrupt.signal,
   );
+  for (const file of left) console.log(`SKIPPED: ${file}: no Redis on 127.0.0.1:6379, or no redis-server to start`);
   const strict = process.env['CI'] === 'true';
-  if (strict && skipped.length > 0) console.log(`${skipped.length} tests were skipped, which CI counts as failed`);
-  const wrong = failed + (strict ? skipped.length : 0);
+  const missed = skipped.length + left.length;
+  if (strict && missed > 0) console.log(`${missed} tests or files were skipped, which CI counts as failed`);
+  const wrong = failed + (strict ? missed : 0);
   // A run that ends badly without a failed test (no test found, interrupted) has not passed.
   if (code !== 0 && wrong === 0)
     console.log(interrupt.signal.aborted ? 'The run was interrupted' : `The test runner ended with code ${code}`);
