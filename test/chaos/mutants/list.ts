@@ -66,9 +66,9 @@ export const mutants: readonly Mutant[] = [
         to: 'export function findSent(state, senderId, clientMsgId) { return null;',
       },
       {
-        file: 'sql/migrations/0001_schema.sql',
-        from: 'create unique index messages_client_msg_id',
-        to: 'create index messages_client_msg_id',
+        file: 'sql/migrations/0011_client_msg_key.sql',
+        from: 'create unique index messages_client_msg_key',
+        to: 'create index messages_client_msg_key',
       },
     ],
     nemeses: ['none'],
@@ -95,7 +95,11 @@ export const mutants: readonly Mutant[] = [
         to: 'if (false)',
       },
       // The socket edge would announce what the receiver did not fill.
-      { file: 'src/ws/hub.js', from: 'if (version !== null && event.version > version + 1)', to: 'if (false)' },
+      {
+        file: 'src/ws/sequence.js',
+        from: 'if (version !== null && (ahead || (next < version && !announced)))',
+        to: 'if (false)',
+      },
     ],
     nemeses: ['redis-restart'],
   },
