@@ -77,7 +77,7 @@ test('POST /presence/users tells who has a socket or a fresh heartbeat', async (
   const status = async (): Promise<Online['onlineStatus']> => {
     const answer = await plain.rest('ann').post('/presence/users', { userIds: [sock, beat, gone] });
     t.is(answer.status, 200);
-    const body = answer.body as unknown as Online;
+    const body = JSON.parse(answer.text) as Online;
     t.true(body.success);
     return body.onlineStatus;
   };
