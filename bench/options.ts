@@ -1,6 +1,7 @@
 /** The command line of the bench. */
 import { parseArgs } from 'node:util';
-import { loadCases } from './cases.js';
+import { cases } from './cases.js';
+import { subjectNames } from './subjects.js';
 
 export interface Options {
   readonly cases: readonly string[];
@@ -21,7 +22,7 @@ export interface Options {
   readonly report: boolean;
 }
 
-export const caseNames: readonly string[] = [...loadCases.map(({ name }) => name), 'memory'];
+export const caseNames: readonly string[] = cases.map(({ name }) => name);
 
 export const usage = `npm run bench -- [case …] [options]
 
@@ -30,12 +31,12 @@ Cases (all of them unless named): ${caseNames.join(', ')}
   report                write the tables of the recorded results into the READMEs again
 
 Options
-  --rounds N            rounds per case, the order of the servers reversed each time (5; the memory case takes at most 3)
+  --rounds N            rounds per case, the order of the servers reversed each time (5; long cases take fewer)
   --window SECONDS      measured time per server and round (5)
   --warmup SECONDS      before it (2)
   --rooms N             rooms of the memory case (100000)
   --idle-ttl SECONDS    ROOM_IDLE_TTL_MS of the memory case (45)
-  --only NAME           only this server: service, plain or one-insert; may be repeated
+  --only NAME           only this server: ${subjectNames.join(', ')}; may be repeated
   --env NAME=VALUE      a setting of the service beyond the bench's own; may be repeated
   --profile             run only the service, under V8's CPU profiler, and print where each thread's time went
   --dry                 print the figures, but write neither results nor READMEs
@@ -69,8 +70,9 @@ export function readOptions(args: readonly string[]): Options | 'help' {
   const unknown = named.find((name) => !caseNames.includes(name));
   if (unknown !== undefined) throw new Error(`unknown case ${unknown}: ${caseNames.join(', ')}, smoke or report`);
   const only = values.only ?? [];
-  const stranger = only.find((name) => !['service', 'plain', 'one-insert'].includes(name));
-  if (stranger !== undefined) throw new Error(`--only ${stranger}: service, plain or one-insert`);
+  const known: readonly string[] = subjectNames;
+  const stranger = only.find((name) => !known.includes(name));
+  if (stranger !== undefined) throw new Error(`--only ${stranger}: ${known.join(', ')}`);
   const profile = values.profile === true;
   const seconds = (name: string, text: string | undefined, byDefault: number) => positive(name, text, byDefault) * 1000;
   return {

@@ -16,28 +16,6 @@ export interface LoadRound {
   readonly subjects: Readonly<Partial<Record<SubjectName, Measured>>>;
 }
 
-/** Bytes. */
-export interface MemoryRound {
-  readonly rooms: number;
-  /** Resident memory of the process: after the warm-up and a rest, with all rooms in memory, at most, after the rest that follows; … */
-  readonly rssStart: number;
-  readonly rssFull: number;
-  readonly rssPeak: number;
-  readonly rssEvicted: number;
-  /** … and the same moments after an explicit collection in every thread. */
-  readonly rssStartCollected: number;
-  readonly rssFullCollected: number;
-  readonly rssEvictedCollected: number;
-  /** Rooms in memory, by the service's own count, at each of three moments: start, after one message each, after two. */
-  readonly resident: readonly [number, number, number];
-  /** Used heap of all worker threads after a collection, at the same three moments. */
-  readonly workerHeap: readonly [number, number, number];
-  /** Rooms still in memory when the eviction was awaited. */
-  readonly residentEvicted: number;
-  readonly touchesPerSecond: number;
-  readonly failures: number;
-}
-
 export interface Results<Round> {
   readonly case: string;
   readonly date: string;
@@ -46,7 +24,7 @@ export interface Results<Round> {
   readonly servers: Readonly<Record<string, string>>;
   readonly serviceSettings: Readonly<Record<string, string>>;
   readonly machine: Machine;
-  readonly parameters: Readonly<Record<string, number>>;
+  readonly parameters: Readonly<Record<string, number | string>>;
   readonly rounds: readonly Round[];
 }
 

@@ -12,3 +12,6 @@ function find(from: string): string {
 export const packageRoot = find(import.meta.dirname);
 /** The output folder this very file was compiled into: the service beside it is the one that is measured. */
 export const buildRoot = dirname(import.meta.dirname);
+/** Output of servers, databases and profiles of a run; not kept. */
+export const outFolder = `${packageRoot}/bench/out`;
+export const resultsFolder = `${packageRoot}/bench/results`;

@@ -1,109 +1,61 @@
 /** The bench: runs the cases, prints and records what they show, and renews the tables of the READMEs. See bench/README.md. */
-import { mkdirSync, rmSync } from 'node:fs';
-import { loadCases, type LoadCase } from './cases.js';
+import { mkdirSync } from 'node:fs';
+import type { BenchCase } from './case.js';
+import { cases } from './cases.js';
 import { killChildren } from './child.js';
 import { openDatabaseServer } from './database-server.js';
 import { describeCommit, describeMachine } from './machine.js';
-import { runMemoryRound } from './memory/case.js';
+import { goalTable } from './markdown.js';
 import { readOptions, usage, type Options } from './options.js';
 import type { Postgres } from './postgres.js';
-import { summarize } from './profile/summary.js';
-import { fullReport, headline, loadTables, memoryTables, putBetweenMarkers } from './report.js';
-import { writeResults, type LoadRound, type MemoryRound, type Results } from './results.js';
-import { packageRoot } from './root.js';
-import { faultsOf, measure, runRound } from './round.js';
-import { commandOf, serviceSettings, subjectTitles, type SubjectName } from './subjects.js';
+import { details, headline, putBetweenMarkers, summary } from './report.js';
+import { writeResults } from './results.js';
+import { outFolder, packageRoot, resultsFolder } from './root.js';
+import { commandOf, serviceSettings, subjectNames } from './subjects.js';
 
-const benchFolder = `${packageRoot}/bench`;
-const outFolder = `${benchFolder}/out`;
-const resultsFolder = `${benchFolder}/results`;
-const subjectOrder: readonly SubjectName[] = ['plain', 'one-insert', 'service'];
-/** A memory round takes minutes and its figures hardly vary. */
-const memoryRounds = 3;
+/** Runs all rounds of a case, prints and records them. @returns what was wrong */
+async function runCase(one: BenchCase, options: Options, postgres: Postgres): Promise<string[]> {
+  console.log(`\n${one.name}: ${one.title}`);
+  const rounds: unknown[] = [];
+  const faults: string[] = [];
+  for (let round = 1; round <= Math.min(options.rounds, one.maxRounds ?? Infinity); round += 1) {
+    const measured = await one.measure({
+      options,
+      postgres,
+      round,
+      outputFile: (label) => `${outFolder}/${one.name}-${round}-${label}.log`,
+      say: (line) => {
+        console.log(`  round ${round}  ${line}`);
+      },
+    });
+    rounds.push(measured);
+    faults.push(...one.faults(measured).map((fault) => `${one.name}, round ${round}: ${fault}`));
+  }
+  console.log(`\n${one.tables(rounds)}\n\n${goalTable(one.goals(rounds))}`);
+  if (!options.dry) record(one, options, postgres, rounds);
+  return faults;
+}
 
-/** What was wrong with what the clients saw. */
-const faults: string[] = [];
-
-function record<Round>(
-  options: Options,
-  postgres: Postgres,
-  name: string,
-  parameters: Record<string, number>,
-  rounds: readonly Round[],
-): void {
-  if (options.dry) return;
-  const results: Results<Round> = {
-    case: name,
+function record(one: BenchCase, options: Options, postgres: Postgres, rounds: readonly unknown[]): void {
+  const file = writeResults(resultsFolder, {
+    case: one.name,
     date: new Date().toISOString(),
     commit: describeCommit(),
     command: ['npm run bench', ...(process.argv.length > 2 ? ['--', ...process.argv.slice(2)] : [])].join(' '),
-    servers: Object.fromEntries(subjectOrder.map((subject) => [subject, commandOf(subject)])),
+    servers: Object.fromEntries(subjectNames.map((subject) => [subject, commandOf(subject)])),
     serviceSettings: { ...serviceSettings, ...options.settings },
     machine: describeMachine(postgres.description),
-    parameters,
+    parameters: one.parameters(options),
     rounds,
-  };
-  console.log(`written: ${writeResults(resultsFolder, results).slice(packageRoot.length + 1)}`);
-}
-
-async function runLoadCase(load: LoadCase, options: Options, postgres: Postgres): Promise<void> {
-  console.log(`\n${load.name}: ${load.title}`);
-  const rounds: LoadRound[] = [];
-  const profiles = `${outFolder}/profile-${load.name}`;
-  if (options.profile) rmSync(profiles, { recursive: true, force: true });
-  const flags = options.profile ? ['--cpu-prof', `--cpu-prof-dir=${profiles}`] : [];
-  const wanted = subjectOrder.filter((name) =>
-    options.profile ? name === 'service' : options.only.length === 0 || options.only.includes(name),
-  );
-  for (let i = 0; i < options.rounds; i += 1) {
-    const order = i % 2 === 0 ? wanted : wanted.toReversed();
-    const round = await runRound(order, async (name) => {
-      const measured = await measure(
-        name,
-        load,
-        { warmupMs: options.warmupMs, windowMs: options.windowMs },
-        postgres,
-        { settings: options.settings, flags },
-        `${outFolder}/${load.name}-${i + 1}-${name}.log`,
-      );
-      const fault = faultsOf(measured.validation);
-      if (fault !== null) faults.push(`${load.name}, round ${i + 1}, ${name}: ${fault}`);
-      const rate = Math.round((measured.acked / measured.windowMs) * 1000);
-      console.log(
-        `  round ${i + 1}  ${subjectTitles[name].padEnd(31)} ${String(rate).padStart(7)} acked/s  ${fault ?? ''}`,
-      );
-      return measured;
-    });
-    rounds.push(round);
-  }
-  console.log(`\n${loadTables(load, rounds)}`);
-  if (options.profile) console.log(summarize(profiles));
-  const { rooms, members, senders, inFlight } = load;
-  const { warmupMs, windowMs } = options;
-  record(options, postgres, load.name, { rooms, members, senders, inFlight, warmupMs, windowMs }, rounds);
-}
-
-async function runMemoryCase(options: Options, postgres: Postgres): Promise<void> {
-  console.log(`\nmemory: ${options.rooms} rooms touched, then left alone`);
-  const plan = { rooms: options.rooms, idleTtlMs: options.idleTtlMs };
-  const rounds: MemoryRound[] = [];
-  for (let i = 0; i < Math.min(options.rounds, memoryRounds); i += 1) {
-    const service = { settings: options.settings, flags: [] };
-    const round = await runMemoryRound(plan, postgres, service, `${outFolder}/memory-${i + 1}.log`);
-    rounds.push(round);
-    if (round.failures > 0) faults.push(`memory, round ${i + 1}: ${round.failures} messages not acked`);
-    if (round.residentEvicted > 0)
-      faults.push(`memory, round ${i + 1}: ${round.residentEvicted} rooms were never evicted`);
-    console.log(`  round ${i + 1}  ${Math.round(round.touchesPerSecond)} rooms touched/s`);
-  }
-  console.log(`\n${memoryTables(rounds)}`);
-  record(options, postgres, 'memory', { rooms: options.rooms, idleTtlMs: options.idleTtlMs }, rounds);
+  });
+  console.log(`written: ${file.slice(packageRoot.length + 1)}`);
 }
 
 function renewReadmes(): void {
-  putBetweenMarkers(`${benchFolder}/README.md`, fullReport(resultsFolder));
+  putBetweenMarkers(`${packageRoot}/bench/README.md`, 'goals', summary(resultsFolder));
+  putBetweenMarkers(`${packageRoot}/bench/README.md`, 'bench', details(resultsFolder));
   const lines = headline(resultsFolder);
-  if (lines !== null) putBetweenMarkers(`${packageRoot}/README.md`, lines);
+  if (lines !== null) putBetweenMarkers(`${packageRoot}/README.md`, 'bench', lines);
 }
 
 async function run(options: Options): Promise<void> {
@@ -113,10 +65,12 @@ async function run(options: Options): Promise<void> {
   }
   mkdirSync(outFolder, { recursive: true });
   const postgres = await openDatabaseServer(outFolder);
+  const faults: string[] = [];
   try {
     console.log(postgres.description);
-    for (const load of loadCases) if (options.cases.includes(load.name)) await runLoadCase(load, options, postgres);
-    if (options.cases.includes('memory') && !options.profile) await runMemoryCase(options, postgres);
+    for (const one of cases)
+      if (options.cases.includes(one.name) && (one.profiled === true || !options.profile))
+        faults.push(...(await runCase(one, options, postgres)));
   } finally {
     killChildren();
     await postgres.close();

@@ -4,7 +4,9 @@ import { freePort, startServer, type Running } from './child.js';
 import { yardstickVariable, type Database, type YardstickSettings } from './environment.js';
 import { buildRoot, packageRoot } from './root.js';
 
-export type SubjectName = 'service' | 'plain' | 'one-insert';
+/** In the order of a round and of the tables. */
+export const subjectNames = ['service', 'plain', 'one-insert'] as const;
+export type SubjectName = (typeof subjectNames)[number];
 
 export const subjectTitles: Readonly<Record<SubjectName, string>> = {
   service: 'this service',

@@ -1,12 +1,12 @@
 /** One measurement: one server, alone on a fresh database, under one closed loop. */
-import { runLoad } from './child.js';
-import { contentLength, type LoadCase } from './cases.js';
-import { cpuOf } from './cpu.js';
-import type { Validation } from './load/plan.js';
-import type { Postgres } from './postgres.js';
-import type { LoadRound, Measured } from './results.js';
-import { prepareSchema } from './schema.js';
-import { startSubject, type SubjectName } from './subjects.js';
+import { runLoad } from '../child.js';
+import { contentLength, type Shape } from './shapes.js';
+import { cpuOf } from '../cpu.js';
+import type { Validation } from '../load/plan.js';
+import type { Postgres } from '../postgres.js';
+import type { Measured } from '../results.js';
+import { prepareSchema } from '../schema.js';
+import { startSubject, type SubjectName } from '../subjects.js';
 
 export interface Timing {
   readonly warmupMs: number;
@@ -23,7 +23,7 @@ export interface ServiceOptions {
 /** Measures one server. @param label names its output file */
 export async function measure(
   name: SubjectName,
-  load: LoadCase,
+  shape: Shape,
   timing: Timing,
   postgres: Postgres,
   service: ServiceOptions,
@@ -41,12 +41,13 @@ export async function measure(
         kind: 'closed-loop',
         port: server.port,
         secret: server.secret,
-        rooms: load.rooms,
-        members: load.members,
-        senders: load.senders,
-        inFlight: load.inFlight,
+        rooms: shape.rooms,
+        members: shape.members,
+        senders: shape.senders,
+        inFlight: shape.inFlight,
         contentLength,
-        ...timing,
+        warmupMs: timing.warmupMs,
+        windowMs: timing.windowMs,
       },
       (edge) => {
         if (edge === 'start') before = clocks();
@@ -73,14 +74,4 @@ export function faultsOf(validation: Validation): string | null {
     ([, count]) => count !== 0,
   );
   return found.length === 0 ? null : found.map(([fault, count]) => `${count} ${fault}`).join(', ');
-}
-
-/** All servers one after the other, in the order given. */
-export async function runRound(
-  order: readonly SubjectName[],
-  measureOne: (name: SubjectName) => Promise<Measured>,
-): Promise<LoadRound> {
-  const subjects: Partial<Record<SubjectName, Measured>> = {};
-  for (const name of order) subjects[name] = await measureOne(name);
-  return { order, subjects };
 }
