@@ -1,4 +1,4 @@
-/** Processes that the bench starts: servers, with their output in a file, and the load client. All end with the bench. */
+/** Processes that the bench starts: servers, with their output in a file, the load client and programs. All end with the bench. */
 import { fork, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync, readFileSync } from 'node:fs';
@@ -113,4 +113,51 @@ export async function runLoad(
   if (result === null)
     throw new Error(`the load client ended without a result (${child.signalCode ?? child.exitCode})`);
   return result;
+}
+
+/** A script of the bench that measures something by itself, in a process of its own (`program.ts`). */
+export interface Program<Figure extends string> {
+  /** Below the bench's own compiled folder: `micro/append/program.js`. */
+  readonly script: string;
+  /** What it measures, by name; every one must be there. */
+  readonly figures: readonly Figure[];
+}
+
+/** What a program measured, and what was wrong with the work that it measured; `faults` is empty when nothing was. */
+export interface Measurement<Figure extends string> {
+  readonly figures: Readonly<Record<Figure, number>>;
+  readonly faults: readonly string[];
+}
+
+/**
+ * Runs a program on a plan (plain data) in a fresh process.
+ * @throws Error when it ends without a result, or when a figure of it is missing or no number
+ */
+export async function runProgram<Figure extends string>(
+  { script, figures }: Program<Figure>,
+  plan: object,
+): Promise<Measurement<Figure>> {
+  const child = fork(`${import.meta.dirname}/${script}`, {
+    env: bareEnvironment(),
+    execArgv: [],
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  });
+  track(child);
+  const results: unknown[] = [];
+  child.on('message', (message) => results.push(message));
+  child.send(plan);
+  await once(child, 'close');
+  const [result] = results;
+  if (results.length !== 1 || child.exitCode !== 0)
+    throw new Error(`${script} ended with ${child.signalCode ?? child.exitCode} and ${results.length} results`);
+  if (!isMeasurement(result, figures)) throw new Error(`${script}: not a result: ${JSON.stringify(result)}`);
+  return result;
+}
+
+function isMeasurement<Figure extends string>(value: unknown, names: readonly Figure[]): value is Measurement<Figure> {
+  if (typeof value !== 'object' || value === null || !('faults' in value) || !('figures' in value)) return false;
+  const { faults, figures } = value;
+  if (typeof figures !== 'object' || figures === null || !Array.isArray(faults)) return false;
+  const isMeasured = (name: string): boolean => Number.isFinite(Reflect.get(figures, name));
+  return faults.every((fault) => typeof fault === 'string') && names.every(isMeasured);
 }
