@@ -2,5 +2,6 @@
 import type { BenchCase } from './case.js';
 import { closedCases } from './closed/case.js';
 import { memoryCase } from './memory/case.js';
+import { appendCase } from './micro/append/case.js';
 
-export const cases: readonly BenchCase[] = [...closedCases, memoryCase];
+export const cases: readonly BenchCase[] = [...closedCases, memoryCase, appendCase];
