@@ -3,5 +3,6 @@ import type { BenchCase } from './case.js';
 import { closedCases } from './closed/case.js';
 import { memoryCase } from './memory/case.js';
 import { appendCase } from './micro/append/case.js';
+import { hopCase } from './micro/hop/case.js';
 
-export const cases: readonly BenchCase[] = [...closedCases, memoryCase, appendCase];
+export const cases: readonly BenchCase[] = [...closedCases, memoryCase, appendCase, hopCase];
