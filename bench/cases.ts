@@ -3,6 +3,7 @@ import type { BenchCase } from './case.js';
 import { closedCases } from './closed/case.js';
 import { memoryCase } from './memory/case.js';
 import { appendCase } from './micro/append/case.js';
+import { fanOutCase } from './micro/fan-out/case.js';
 import { hopCase } from './micro/hop/case.js';
 
-export const cases: readonly BenchCase[] = [...closedCases, memoryCase, appendCase, hopCase];
+export const cases: readonly BenchCase[] = [...closedCases, memoryCase, appendCase, hopCase, fanOutCase];
