@@ -1,7 +1,7 @@
 /** One way to read, in a process of its own: some readers, each with one request under way. */
+import { createHistogram } from 'node:perf_hooks';
 import type { Measurement } from '../../child.js';
 import { cpuOf } from '../../cpu.js';
-import { Tally } from '../../load/tally.js';
 import { program } from '../../program.js';
 import type { Timing } from '../grid.js';
 import { openReaders, type Reader, type ReaderName, type Source } from './readers.js';
@@ -28,7 +28,9 @@ const warmupRooms = 1 / 3;
 async function history(plan: HistoryPlan): Promise<Measurement<HistoryFigure>> {
   const { source, serverPid } = plan;
   const readers = await openReaders(plan.reader, plan.readers, source);
-  const tally = new Tally();
+  /** Microseconds. */
+  const latency = createHistogram();
+  let measuring = false;
   const faults: string[] = [];
   let requests = 0;
   const readUntil = async (reader: Reader, until: number, most: number): Promise<void> => {
@@ -40,7 +42,7 @@ async function history(plan: HistoryPlan): Promise<Measurement<HistoryFigure>> {
         requests -= 1;
         return;
       }
-      tally.answered(performance.now() - started);
+      if (measuring) latency.record(Math.max(1, Math.round((performance.now() - started) * 1000)));
       const fault = requests % checkEach === 0 ? check() : null;
       if (fault !== null && faults.length < 3) faults.push(fault);
       await reader.after?.();
@@ -51,7 +53,7 @@ async function history(plan: HistoryPlan): Promise<Measurement<HistoryFigure>> {
     await Promise.all(readers.map((reader) => readUntil(reader, until, most)));
   };
   await readFor(plan.warmupMs, Math.floor(source.coldRooms * warmupRooms));
-  tally.measuring = true;
+  measuring = true;
   const serverBefore = cpuOf(serverPid) ?? 0;
   const cpuBefore = process.cpuUsage();
   const started = performance.now();
@@ -60,14 +62,13 @@ async function history(plan: HistoryPlan): Promise<Measurement<HistoryFigure>> {
   const cpu = process.cpuUsage(cpuBefore);
   const serverSeconds = (cpuOf(serverPid) ?? 0) - serverBefore;
   for (const reader of readers) await reader.close();
-  if (tally.acked === 0) faults.push('no answer');
-  const { p50, p99 } = tally.latency();
+  if (latency.count === 0) faults.push('no answer');
   return {
     figures: {
       windowMs,
-      answers: tally.acked,
-      p50,
-      p99,
+      answers: latency.count,
+      p50: latency.percentile(50) / 1000,
+      p99: latency.percentile(99) / 1000,
       requests,
       serverCpu: (serverSeconds * 1000) / windowMs,
       clientCpu: (cpu.user + cpu.system) / 1000 / windowMs,
