@@ -3,8 +3,7 @@
  * own write rows and nothing else: neither does a room get its place by them, nor is a former owner kept out.
  */
 import { readFileSync } from 'node:fs';
-import { pipeline } from 'node:stream/promises';
-import { Readable } from 'node:stream';
+import { finished } from 'node:stream/promises';
 import pg from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
 import type { Message } from '../../../src/actors/protocol/message.js';
@@ -144,7 +143,8 @@ async function openCopy(database: Database): Promise<RowWriter> {
   return {
     store: async (messages) => {
       const into = client.query(copyFrom(copy));
-      await pipeline(Readable.from([Buffer.from(copyText(messages))]), into);
+      into.end(Buffer.from(copyText(messages)));
+      await finished(into);
       if (into.rowCount !== messages.length) throw new Error(`COPY took ${into.rowCount} of ${messages.length} rows`);
     },
     close: () => client.end(),
