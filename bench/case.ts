@@ -6,11 +6,14 @@ import type { Judged } from './goals.js';
 import type { Options } from './options.js';
 import type { Plot } from './plot.js';
 import type { Postgres } from './postgres.js';
+import type { SubjectName } from './subjects.js';
 
 /** What a round may use. */
 export interface Context {
   readonly options: Options;
   readonly postgres: Postgres;
+  /** The servers that a case of several compares: those that were asked for and can run here. */
+  readonly subjects: readonly SubjectName[];
   /** 1, 2, … */
   readonly round: number;
   /** Where a server of this round writes its output. @param label tells it from the others of the round */

@@ -1,14 +1,22 @@
-/** The only reader of the environment in the bench: where Postgres is, and what a yardstick is told by the harness. */
+/** The only reader of the environment in the bench: where the servers beside it are, and what a yardstick is told by the harness. */
 import type { ConnectionSettings } from '../src/runtime/store/postgres/connection.js';
 
 /** Connection of the servers under test, the same for all of them. */
 export type Database = ConnectionSettings;
+
+/** The servers beside Postgres that only the layered yardstick uses. */
+export interface Neighbours {
+  readonly redis: { readonly host: string; readonly port: number };
+  /** An AMQP URL; it may hold a password. */
+  readonly rabbitmq: string;
+}
 
 /** What a yardstick process gets from the harness. */
 export interface YardstickSettings {
   readonly port: number;
   readonly secret: string;
   readonly database: Database;
+  readonly neighbours: Neighbours;
 }
 
 /** Name of the variable that holds the settings of a yardstick as JSON; argv would show the password to everybody. */
@@ -26,6 +34,21 @@ export function givenDatabase(): Database | null {
     password: env['BENCH_DB_PASSWORD'] ?? null,
     database: 'postgres',
   };
+}
+
+/** BENCH_REDIS_HOST, BENCH_REDIS_PORT and BENCH_RABBITMQ_URL; the usual ports of this machine where they are unset. */
+export function givenNeighbours(): Neighbours {
+  const { env } = process;
+  return {
+    redis: { host: env['BENCH_REDIS_HOST'] || '127.0.0.1', port: Number(env['BENCH_REDIS_PORT'] || 6379) },
+    rabbitmq: env['BENCH_RABBITMQ_URL'] || 'amqp://guest:guest@127.0.0.1:5672',
+  };
+}
+
+/** Whether a machine runs the bench for a commit, where what is left out would be left out for ever. */
+export function isContinuousIntegration(): boolean {
+  const { CI } = process.env;
+  return CI !== undefined && CI !== '' && CI !== 'false';
 }
 
 export function yardstickSettings(): YardstickSettings {

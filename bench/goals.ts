@@ -16,6 +16,11 @@ export interface Judged extends Goal {
   readonly figure: number;
 }
 
+/** False when a server that the goal needs was left out, or when the case was never run. */
+export function isMeasured({ figure }: Judged): boolean {
+  return !Number.isNaN(figure);
+}
+
 export function isReached({ bound, limit, figure }: Judged): boolean {
   return bound === 'at least' ? figure >= limit : figure <= limit;
 }

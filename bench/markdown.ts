@@ -1,5 +1,5 @@
 /** Figures and tables in Markdown. */
-import { isReached, type Judged } from './goals.js';
+import { isMeasured, isReached, type Judged } from './goals.js';
 
 /** Three digits are all that a benchmark can stand for. */
 export function figure(value: number): string {
@@ -14,20 +14,24 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
   return [line(head), line(head.map((_, i) => (i === 0 ? '---' : '---:'))), ...rows.map(line)].join('\n');
 }
 
-/** Goals that were not measured are left out; the empty text when none was. */
+/** The empty text when no goal was measured. */
 export function goalTable(goals: readonly Judged[]): string {
-  const measured = goals.filter(({ figure: value }) => !Number.isNaN(value));
-  if (measured.length === 0) return '';
+  if (goals.every((goal) => !isMeasured(goal))) return '';
   return table(
     ['shape', 'against', 'wanted', 'measured', ''],
-    measured.map((goal) => [
+    goals.map((goal) => [
       goal.title,
       goal.against,
       `${goal.bound} ${withUnit(goal.limit.toLocaleString('en-US'), goal.unit)}`,
-      withUnit(figure(goal.figure), goal.unit),
-      isReached(goal) ? 'reached' : '**not reached**',
+      isMeasured(goal) ? withUnit(figure(goal.figure), goal.unit) : '-',
+      verdict(goal),
     ]),
   );
+}
+
+function verdict(goal: Judged): string {
+  if (!isMeasured(goal)) return 'not measured';
+  return isReached(goal) ? 'reached' : '**not reached**';
 }
 
 function withUnit(value: string, unit: string): string {

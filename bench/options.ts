@@ -43,7 +43,9 @@ Options
   --help
 
 The database: BENCH_DB_HOST (a host or the folder of a unix socket), BENCH_DB_PORT, BENCH_DB_USER, BENCH_DB_PASSWORD of a role
-that may create databases; without BENCH_DB_HOST an embedded Postgres is started for the run, with fsync on.`;
+that may create databases; without BENCH_DB_HOST an embedded Postgres is started for the run, with fsync on.
+The layered yardstick: BENCH_REDIS_HOST and BENCH_REDIS_PORT (127.0.0.1, 6379), BENCH_RABBITMQ_URL (amqp://guest:guest@127.0.0.1:5672);
+where they cannot be reached it is left out, and its goals are not measured.`;
 
 /** @throws Error with a line for the user */
 export function readOptions(args: readonly string[]): Options | 'help' {

@@ -24,6 +24,8 @@ export interface Results<Round> {
   readonly servers: Readonly<Record<string, string>>;
   readonly serviceSettings: Readonly<Record<string, string>>;
   readonly machine: Machine;
+  /** Versions of the servers beside Postgres; null where none was used. */
+  readonly neighbours?: string | null;
   readonly parameters: Readonly<Record<string, number | string>>;
   readonly rounds: readonly Round[];
 }

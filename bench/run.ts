@@ -4,17 +4,49 @@ import type { BenchCase } from './case.js';
 import { cases } from './cases.js';
 import { killChildren } from './child.js';
 import { openDatabaseServer } from './database-server.js';
+import { isContinuousIntegration } from './environment.js';
 import { describeCommit, describeMachine } from './machine.js';
 import { goalTable } from './markdown.js';
+import { describeNeighbours } from './neighbours.js';
 import { readOptions, usage, type Options } from './options.js';
 import type { Postgres } from './postgres.js';
 import { details, headline, putBetweenMarkers, summary } from './report.js';
 import { writeResults } from './results.js';
 import { outFolder, packageRoot, resultsFolder } from './root.js';
-import { commandOf, serviceSettings, subjectNames } from './subjects.js';
+import { commandOf, serviceSettings, subjectNames, type SubjectName } from './subjects.js';
+
+/** What all cases of a run share. */
+interface Surroundings {
+  readonly options: Options;
+  readonly postgres: Postgres;
+  readonly subjects: readonly SubjectName[];
+  /** For the record: the servers beside Postgres. */
+  readonly neighbours: string | null;
+}
+
+/**
+ * The servers to compare. Where Redis or RabbitMQ cannot be reached, the yardstick that needs them is left out: loudly, and
+ * a smoke test of CI fails.
+ */
+async function surroundings(options: Options, postgres: Postgres): Promise<Surroundings> {
+  const asked = subjectNames.filter((name) =>
+    options.profile ? name === 'service' : options.only.length === 0 || options.only.includes(name),
+  );
+  const all = { options, postgres, subjects: asked, neighbours: null };
+  if (!asked.includes('layered')) return all;
+  const found = await describeNeighbours();
+  if (found.ok) {
+    console.log(found.description);
+    return { ...all, neighbours: found.description };
+  }
+  console.error(`LEFT OUT: layered: ${found.reason}. Goals that compare with it are not measured.`);
+  if (options.smoke && isContinuousIntegration()) process.exitCode = 1;
+  return { ...all, subjects: asked.filter((name) => name !== 'layered') };
+}
 
 /** Runs all rounds of a case, prints and records them. @returns what was wrong */
-async function runCase(one: BenchCase, options: Options, postgres: Postgres): Promise<string[]> {
+async function runCase(one: BenchCase, around: Surroundings): Promise<string[]> {
+  const { options, postgres, subjects } = around;
   console.log(`\n${one.name}: ${one.title}`);
   const rounds: unknown[] = [];
   const faults: string[] = [];
@@ -22,6 +54,7 @@ async function runCase(one: BenchCase, options: Options, postgres: Postgres): Pr
     const measured = await one.measure({
       options,
       postgres,
+      subjects,
       round,
       outputFile: (label) => `${outFolder}/${one.name}-${round}-${label}.log`,
       say: (line) => {
@@ -32,11 +65,11 @@ async function runCase(one: BenchCase, options: Options, postgres: Postgres): Pr
     faults.push(...one.faults(measured).map((fault) => `${one.name}, round ${round}: ${fault}`));
   }
   console.log(`\n${one.tables(rounds)}\n\n${goalTable(one.goals(rounds))}`);
-  if (!options.dry) record(one, options, postgres, rounds);
+  if (!options.dry) record(one, around, rounds);
   return faults;
 }
 
-function record(one: BenchCase, options: Options, postgres: Postgres, rounds: readonly unknown[]): void {
+function record(one: BenchCase, { options, postgres, neighbours }: Surroundings, rounds: readonly unknown[]): void {
   const file = writeResults(resultsFolder, {
     case: one.name,
     date: new Date().toISOString(),
@@ -45,6 +78,7 @@ function record(one: BenchCase, options: Options, postgres: Postgres, rounds: re
     servers: Object.fromEntries(subjectNames.map((subject) => [subject, commandOf(subject)])),
     serviceSettings: { ...serviceSettings, ...options.settings },
     machine: describeMachine(postgres.description),
+    neighbours,
     parameters: one.parameters(options),
     rounds,
   });
@@ -68,9 +102,10 @@ async function run(options: Options): Promise<void> {
   const faults: string[] = [];
   try {
     console.log(postgres.description);
+    const around = await surroundings(options, postgres);
     for (const one of cases)
       if (options.cases.includes(one.name) && (one.profiled === true || !options.profile))
-        faults.push(...(await runCase(one, options, postgres)));
+        faults.push(...(await runCase(one, around)));
   } finally {
     killChildren();
     await postgres.close();

@@ -1,18 +1,24 @@
 /** The servers that are compared: the service and its yardsticks, each a process of its own, told apart by nothing else. */
 import { randomBytes } from 'node:crypto';
 import { freePort, startServer, type Running } from './child.js';
-import { yardstickVariable, type Database, type YardstickSettings } from './environment.js';
+import { givenNeighbours, yardstickVariable, type Database, type YardstickSettings } from './environment.js';
 import { buildRoot, packageRoot } from './root.js';
 
 /** In the order of a round and of the tables. */
-export const subjectNames = ['service', 'plain', 'one-insert'] as const;
+export const subjectNames = ['service', 'plain', 'one-insert', 'layered'] as const;
 export type SubjectName = (typeof subjectNames)[number];
 
 export const subjectTitles: Readonly<Record<SubjectName, string>> = {
   service: 'this service',
   plain: 'plain Socket.IO, nothing stored',
   'one-insert': 'one INSERT per message',
+  layered: 'classical layered service',
 };
+
+/** Whether a server needs the service's tables before it starts; the service brings its own. */
+export function needsSchema(name: SubjectName): boolean {
+  return name === 'one-insert' || name === 'layered';
+}
 
 export interface Started extends Running {
   readonly secret: string;
@@ -58,7 +64,7 @@ export async function startSubject(
     };
     return { ...(await startServer([...flags, `${buildRoot}/src/main.js`], port, env, outputFile)), secret };
   }
-  const settings: YardstickSettings = { port, secret, database };
+  const settings: YardstickSettings = { port, secret, database, neighbours: givenNeighbours() };
   const env = { NODE_ENV: 'production', [yardstickVariable]: JSON.stringify(settings) };
   return { ...(await startServer([`${import.meta.dirname}/yardsticks/${name}.js`], port, env, outputFile)), secret };
 }

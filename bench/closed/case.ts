@@ -4,7 +4,7 @@ import { benchCase, inOrder, type BenchCase, type Context } from '../case.js';
 import { summarize } from '../profile/summary.js';
 import { outFolder } from '../root.js';
 import type { LoadRound, Measured } from '../results.js';
-import { subjectNames, subjectTitles, type SubjectName } from '../subjects.js';
+import { subjectTitles, type SubjectName } from '../subjects.js';
 import { faultsOf, measure } from './round.js';
 import { ackedRate, shapes, type Shape } from './shapes.js';
 import { judge, loadTable } from './tables.js';
@@ -14,10 +14,7 @@ async function measureRound(shape: Shape, context: Context): Promise<LoadRound> 
   const profiles = `${outFolder}/profile-${shape.name}`;
   if (options.profile && context.round === 1) rmSync(profiles, { recursive: true, force: true });
   const flags = options.profile ? ['--cpu-prof', `--cpu-prof-dir=${profiles}`] : [];
-  const wanted = subjectNames.filter((name) =>
-    options.profile ? name === 'service' : options.only.length === 0 || options.only.includes(name),
-  );
-  const order = inOrder(context, wanted);
+  const order = inOrder(context, context.subjects);
   const subjects: Partial<Record<SubjectName, Measured>> = {};
   for (const name of order) {
     const measured = await measure(

@@ -6,7 +6,7 @@ import type { Validation } from '../load/plan.js';
 import type { Postgres } from '../postgres.js';
 import type { Measured } from '../results.js';
 import { prepareSchema } from '../schema.js';
-import { startSubject, type SubjectName } from '../subjects.js';
+import { needsSchema, startSubject, type SubjectName } from '../subjects.js';
 
 export interface Timing {
   readonly warmupMs: number;
@@ -31,7 +31,7 @@ export async function measure(
 ): Promise<Measured> {
   const database = await postgres.fresh();
   try {
-    if (name === 'one-insert') await prepareSchema(database);
+    if (needsSchema(name)) await prepareSchema(database);
     const server = await startSubject(name, database, outputFile, service.settings, service.flags);
     const clocks = () => ({ server: cpuOf(server.pid), database: postgres.cpu() });
     let before = clocks();

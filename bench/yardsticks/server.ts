@@ -1,5 +1,5 @@
 /**
- * What both yardsticks share: a lean Socket.IO server with the authentication and the join of the service. They differ in
+ * What all yardsticks share: a lean Socket.IO server with the authentication and the join of the service. They differ in
  * what `send_message` does before it answers. Written as one would write it by hand for speed: WebSocket only, no
  * compression, no connection state recovery, the in-memory adapter (which encodes a broadcast once for all sockets).
  */
@@ -9,7 +9,7 @@ import { Server } from 'socket.io';
 import type { YardstickSettings } from '../environment.js';
 import type { ChatMessage } from './message.js';
 
-interface Caller {
+export interface Caller {
   userId: string;
   username: string;
 }
@@ -39,7 +39,11 @@ type Events = Server<ClientEvents, ServerEvents, Record<string, never>, Caller>;
 const contentMaxLength = 4000;
 
 /** Serves until SIGTERM; GET /ready answers 200 as soon as it listens. */
-export function serve(settings: YardstickSettings, accept: Accept, stop: () => Promise<void>): void {
+export function serve(
+  settings: Pick<YardstickSettings, 'port' | 'secret'>,
+  accept: Accept,
+  stop: () => Promise<void>,
+): void {
   const http = createServer((_, response) => response.writeHead(200).end());
   const io: Events = new Server(http, {
     transports: ['websocket'],
