@@ -3,5 +3,6 @@ import type { BenchCase } from './case.js';
 import { closedCases } from './closed/case.js';
 import { memoryCase } from './memory/case.js';
 import { microCases } from './micro/cases.js';
+import { latencyCase } from './open/case.js';
 
-export const cases: readonly BenchCase[] = [...closedCases, memoryCase, ...microCases];
+export const cases: readonly BenchCase[] = [...closedCases, latencyCase, memoryCase, ...microCases];

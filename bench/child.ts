@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { bareEnvironment } from './environment.js';
-import type { LoadPlan, LoadReport, LoadResult } from './load/plan.js';
+import type { LoadPlan, LoadReport, LoadResult, OpenLoop, OpenResult } from './load/plan.js';
 
 const readyDeadline = 60_000;
 const stopDeadline = 30_000;
@@ -92,18 +92,33 @@ async function isReady(port: number): Promise<boolean> {
   }
 }
 
+type OnWindow = (edge: 'start' | 'end') => void;
+
 /** Runs a plan in a process of its own. @throws Error when the load client fails */
 export async function runLoad(
-  plan: LoadPlan,
-  onWindow: (edge: 'start' | 'end') => void = () => undefined,
+  plan: Exclude<LoadPlan, OpenLoop>,
+  onWindow: OnWindow = () => undefined,
 ): Promise<LoadResult> {
+  const result = await runPlan(plan, onWindow);
+  if ('steps' in result) throw new Error(`the load client answered with steps to ${plan.kind}`);
+  return result;
+}
+
+/** The same with an open loop, whose every step has a window of its own. */
+export async function runOpenLoad(plan: OpenLoop, onWindow: OnWindow): Promise<OpenResult> {
+  const result = await runPlan(plan, onWindow);
+  if (!('steps' in result)) throw new Error(`the load client answered without steps to ${plan.kind}`);
+  return result;
+}
+
+async function runPlan(plan: LoadPlan, onWindow: OnWindow): Promise<LoadResult | OpenResult> {
   const child = fork(`${import.meta.dirname}/load/main.js`, {
     env: bareEnvironment(),
     execArgv: [],
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   });
   track(child);
-  let result: LoadResult | null = null;
+  let result: LoadResult | OpenResult | null = null;
   child.on('message', (message: LoadReport) => {
     if (message.type === 'window') onWindow(message.edge);
     else result = message.result;

@@ -8,6 +8,14 @@ export function figure(value: number): string {
   return value.toPrecision(3);
 }
 
+/** From this share of a core on, a figure may be the load client's rather than the server's. */
+const clientLimit = 0.9;
+
+/** CPU of the load client, in cores; one that may have been the bottleneck is said to be. */
+export function clientLoad(cores: number): string {
+  return cores >= clientLimit ? `${figure(cores)} (**at the load client's limit**)` : figure(cores);
+}
+
 /** The first column is text, all others are numbers. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;

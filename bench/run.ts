@@ -22,6 +22,8 @@ interface Surroundings {
   readonly subjects: readonly SubjectName[];
   /** For the record: the servers beside Postgres. */
   readonly neighbours: string | null;
+  /** What is not measured, for those who read the first or the last lines of a run; empty when everything is. */
+  readonly leftOut: string;
 }
 
 /**
@@ -32,16 +34,17 @@ async function surroundings(options: Options, postgres: Postgres): Promise<Surro
   const asked = subjectNames.filter((name) =>
     options.profile ? name === 'service' : options.only.length === 0 || options.only.includes(name),
   );
-  const all = { options, postgres, subjects: asked, neighbours: null };
+  const all = { options, postgres, subjects: asked, neighbours: null, leftOut: '' };
   if (!asked.includes('layered')) return all;
   const found = await describeNeighbours();
   if (found.ok) {
     console.log(found.description);
     return { ...all, neighbours: found.description };
   }
-  console.error(`LEFT OUT: layered: ${found.reason}. Goals that compare with it are not measured.`);
+  const leftOut = `LEFT OUT: layered: ${found.reason}. Goals that compare with it are not measured.`;
+  console.error(leftOut);
   if (options.smoke && isContinuousIntegration()) process.exitCode = 1;
-  return { ...all, subjects: asked.filter((name) => name !== 'layered') };
+  return { ...all, subjects: asked.filter((name) => name !== 'layered'), leftOut };
 }
 
 /** Runs all rounds of a case, prints and records them. @returns what was wrong */
@@ -100,9 +103,11 @@ async function run(options: Options): Promise<void> {
   mkdirSync(outFolder, { recursive: true });
   const postgres = await openDatabaseServer(outFolder);
   const faults: string[] = [];
+  let leftOut = '';
   try {
     console.log(postgres.description);
     const around = await surroundings(options, postgres);
+    leftOut = around.leftOut;
     for (const one of cases)
       if (options.cases.includes(one.name) && (one.profiled === true || !options.profile))
         faults.push(...(await runCase(one, around)));
@@ -111,6 +116,7 @@ async function run(options: Options): Promise<void> {
     await postgres.close();
   }
   if (!options.dry) renewReadmes();
+  if (leftOut !== '') console.error(leftOut);
   for (const fault of faults) console.error(`NOT CORRECT: ${fault}`);
   if (faults.length > 0) process.exitCode = 1;
 }

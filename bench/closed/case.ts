@@ -6,7 +6,7 @@ import { outFolder } from '../root.js';
 import type { LoadRound, Measured } from '../results.js';
 import { subjectTitles, type SubjectName } from '../subjects.js';
 import { faultsOf, measure } from './round.js';
-import { ackedRate, shapes, type Shape } from './shapes.js';
+import { ackedRate, fitted, shapes, type Shape } from './shapes.js';
 import { judge, loadTable } from './tables.js';
 
 async function measureRound(shape: Shape, context: Context): Promise<LoadRound> {
@@ -19,7 +19,7 @@ async function measureRound(shape: Shape, context: Context): Promise<LoadRound> 
   for (const name of order) {
     const measured = await measure(
       name,
-      shape,
+      fitted(shape, options),
       options,
       postgres,
       { settings: options.settings, flags },
@@ -34,12 +34,15 @@ async function measureRound(shape: Shape, context: Context): Promise<LoadRound> 
 }
 
 function closedCase(shape: Shape): BenchCase {
-  const { rooms, members, senders, inFlight } = shape;
   return benchCase<LoadRound>({
     name: shape.name,
     title: shape.title,
     profiled: true,
-    parameters: ({ warmupMs, windowMs }) => ({ rooms, members, senders, inFlight, warmupMs, windowMs }),
+    parameters: (options) => {
+      const { rooms, members, senders, inFlight } = fitted(shape, options);
+      const { warmupMs, windowMs } = options;
+      return { rooms, members, senders, inFlight, warmupMs, windowMs };
+    },
     measure: (context) => measureRound(shape, context),
     faults: ({ order, subjects }) =>
       order.flatMap((name) => {

@@ -1,4 +1,5 @@
 /** The shapes of load in which every sender waits for its answers, and what the service is to reach in each. */
+import type { Options } from '../options.js';
 import type { Measured } from '../results.js';
 import type { SubjectName } from '../subjects.js';
 
@@ -18,6 +19,8 @@ export interface Shape {
   readonly members: number;
   readonly senders: number;
   readonly inFlight: number;
+  /** Members in a smoke test, where entering them all would take longer than a second. */
+  readonly smokeMembers?: number;
   readonly goals: readonly RatioGoal[];
 }
 
@@ -72,4 +75,19 @@ export const shapes: readonly Shape[] = [
     inFlight: 8,
     goals: [atLeast(6, 'deliveries/s', deliveryRate, 'plain'), againstLayered],
   },
+  {
+    name: 'huge',
+    title: '1 room of 2,000, 5 sending, 4 in flight each',
+    rooms: 1,
+    members: 2000,
+    senders: 5,
+    inFlight: 4,
+    smokeMembers: 100,
+    goals: [atLeast(6, 'deliveries/s', deliveryRate, 'plain')],
+  },
 ];
+
+/** A shape as these options run it. */
+export function fitted(shape: Shape, { smoke }: Options): Shape {
+  return smoke && shape.smokeMembers !== undefined ? { ...shape, members: shape.smokeMembers } : shape;
+}

@@ -1,6 +1,6 @@
 /** What the rounds of a closed loop say. */
 import type { Judged } from '../goals.js';
-import { figure, table } from '../markdown.js';
+import { clientLoad, figure, table } from '../markdown.js';
 import { median, type LoadRound, type Measured } from '../results.js';
 import { subjectNames, subjectTitles, type SubjectName } from '../subjects.js';
 import { faultsOf } from './round.js';
@@ -48,7 +48,7 @@ function row(name: SubjectName, rounds: readonly LoadRound[]): string[] {
     figure(of(deliveryRate)),
     figure(of(({ latency }) => latency.p50)),
     figure(of(({ latency }) => latency.p99)),
-    [of((m) => m.serverCpu), of((m) => m.databaseCpu), of((m) => m.clientCpu)].map(figure).join(' / '),
+    `${figure(of((m) => m.serverCpu))} / ${figure(of((m) => m.databaseCpu))} / ${clientLoad(of((m) => m.clientCpu))}`,
     verdict === '' ? 'all correct' : verdict,
   ];
 }

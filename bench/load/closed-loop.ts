@@ -1,22 +1,10 @@
 /** The closed loop: rooms full of members, a warm-up, a measured window, and a drain in which everything sent must arrive. */
-import { sign } from '../token.js';
-import { Member } from './member.js';
-import type { ClosedLoop, LoadResult, Validation } from './plan.js';
+import type { ClosedLoop, LoadResult } from './plan.js';
+import { drain, enter, pause, validate } from './rooms.js';
 import { Tally } from './tally.js';
 
-interface Room {
-  readonly id: string;
-  readonly members: readonly Member[];
-}
-
-/** Connecting is not measured; a few at a time, so that no server's accept queue or login is flooded. */
-const connectAtOnce = 16;
 /** After a refusal the sender pauses this long (ms), or a busy loop of refusals would be measured. */
 const refusalPause = 10;
-/** The drain ends when nothing arrived for this long (ms) though something is missing. */
-const silence = 5_000;
-
-const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
 /**
  * Runs the loop to its end.
@@ -56,84 +44,8 @@ export async function runClosedLoop(plan: ClosedLoop, onWindow: (edge: 'start' |
     windowMs,
     acked: tally.acked,
     deliveries: tally.deliveries,
-    latency: tally.latency(),
+    latency: tally.latency.summary(),
     clientCpu: (used.user + used.system) / 1000 / windowMs,
     validation,
   };
-}
-
-async function enter(plan: ClosedLoop, tally: Tally): Promise<Room[]> {
-  const rooms: Room[] = [];
-  const entering: (() => Promise<void>)[] = [];
-  for (let r = 0; r < plan.rooms; r += 1) {
-    const id = `bench-room-${r}`;
-    const members: Member[] = [];
-    for (let m = 0; m < plan.members; m += 1) {
-      // The last member of each room watches the order: in the case of few senders it only listens.
-      const member = new Member(`bench-user-${r}-${m}`, tally, plan.contentLength, m === plan.members - 1);
-      members.push(member);
-      entering.push(async () => {
-        await member.connect(plan.port, sign(member.userId, plan.secret));
-        await member.join(id);
-      });
-    }
-    rooms.push({ id, members });
-  }
-  const next = entering.values();
-  await Promise.all(
-    Array.from({ length: connectAtOnce }, async () => {
-      for (const enterOne of next) await enterOne();
-    }),
-  );
-  return rooms;
-}
-
-/** Resolves when every send is answered and delivered everywhere, or when nothing moves any more. */
-async function drain(rooms: readonly Room[]): Promise<void> {
-  let seen = -1;
-  let quietSince = performance.now();
-  for (;;) {
-    let missing = 0;
-    let moved = 0;
-    for (const { members } of rooms) {
-      const acked = sum(members, (member) => member.acked);
-      for (const member of members) {
-        missing += member.unanswered + Math.max(0, acked - member.delivered);
-        moved += member.delivered + member.acked + member.refused;
-      }
-    }
-    if (missing === 0) return;
-    if (moved !== seen) quietSince = performance.now();
-    else if (performance.now() - quietSince > silence) return;
-    seen = moved;
-    await pause(20);
-  }
-}
-
-function validate(rooms: readonly Room[]): Validation {
-  const members = rooms.flatMap((room) => room.members);
-  let missing = 0;
-  let extra = 0;
-  for (const room of rooms) {
-    const acked = sum(room.members, (member) => member.acked);
-    for (const { delivered } of room.members) {
-      missing += Math.max(0, acked - delivered);
-      extra += Math.max(0, delivered - acked);
-    }
-  }
-  return {
-    acked: sum(members, (member) => member.acked),
-    sampled: rooms.length,
-    refused: sum(members, (member) => member.refused),
-    unanswered: sum(members, (member) => member.unanswered),
-    missing,
-    extra,
-    disorder: sum(members, (member) => member.disorder),
-    wrong: sum(members, (member) => member.wrong),
-    broken: sum(members, (member) => member.broken),
-  };
-}
-
-function sum(members: readonly Member[], of: (member: Member) => number): number {
-  return members.reduce((total, member) => total + of(member), 0);
 }

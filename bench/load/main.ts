@@ -1,6 +1,7 @@
 /** The load client's process: gets one plan from the harness, runs it, reports, and ends. */
 import { runClosedLoop } from './closed-loop.js';
-import type { LoadPlan, LoadReport } from './plan.js';
+import { runOpenLoop } from './open-loop.js';
+import type { LoadPlan, LoadReport, LoadResult, OpenResult } from './plan.js';
 import { runTouch } from './touch.js';
 
 function report(message: LoadReport): Promise<void> {
@@ -13,10 +14,20 @@ function report(message: LoadReport): Promise<void> {
   });
 }
 
+function run(plan: LoadPlan, onWindow: (edge: 'start' | 'end') => void): Promise<LoadResult | OpenResult> {
+  switch (plan.kind) {
+    case 'closed-loop':
+      return runClosedLoop(plan, onWindow);
+    case 'open-loop':
+      return runOpenLoop(plan, onWindow);
+    case 'touch':
+      return runTouch(plan, onWindow);
+  }
+}
+
 process.once('message', (plan: LoadPlan) => {
   const onWindow = (edge: 'start' | 'end') => void report({ type: 'window', edge });
-  const run = plan.kind === 'touch' ? runTouch(plan, onWindow) : runClosedLoop(plan, onWindow);
-  run.then(
+  run(plan, onWindow).then(
     async (result) => {
       await report({ type: 'result', result });
       process.disconnect();

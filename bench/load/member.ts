@@ -12,8 +12,8 @@ const digit = { two: 0x32, three: 0x33, four: 0x34, nine: 0x39 } as const;
 const success = Buffer.from('[{"success":true');
 const newMessage = Buffer.from('42["new_message",');
 const seqField = Buffer.from('"seq":');
-/** Slots for the start times of unanswered sends: a power of two above any `inFlight`. */
-const slots = 4096;
+/** Slots for the start times of unanswered sends: a power of two, and the bound of what a sender may have unanswered. */
+export const slots = 4096;
 /** Of the messages at a sampled socket, each n-th is parsed in full. */
 const parseEach = 64;
 
@@ -97,11 +97,12 @@ export class Member {
     this.#joining = null;
   }
 
-  send(roomId: string): void {
+  /** @param start from when on the answer is awaited, for those who should have sent earlier */
+  send(roomId: string, start = performance.now()): void {
     const id = (this.#lastId += 1);
     const clientMsgId = `${this.userId}-${id}`;
     this.sent += 1;
-    this.#started[id % slots] = performance.now();
+    this.#started[id % slots] = start;
     this.#connection?.send(
       `42${id}["send_message",{"room_id":"${roomId}","content":"${contentOf(clientMsgId, this.#contentLength)}","client_msg_id":"${clientMsgId}"}]`,
     );
@@ -180,7 +181,7 @@ export class Member {
     this.#started[slot] = 0;
     if (accepted) {
       this.acked += 1;
-      this.#tally.answered(performance.now() - started);
+      this.#tally.answered(started);
     } else this.refused += 1;
     this.onAnswer?.(accepted);
   }

@@ -1,8 +1,7 @@
 /** What the harness tells the load client and what it gets back: plain data that crosses the process boundary. */
 
-/** A closed loop: every sender keeps `inFlight` messages unanswered and sends the next one when an answer comes. */
-export interface ClosedLoop {
-  readonly kind: 'closed-loop';
+/** Rooms full of members. */
+export interface Rooms {
   readonly port: number;
   /** HS256 secret with which the tokens of the members are signed. */
   readonly secret: string;
@@ -11,9 +10,27 @@ export interface ClosedLoop {
   readonly members: number;
   /** Of them, how many send. */
   readonly senders: number;
-  readonly inFlight: number;
   /** Characters of each message's content (ASCII). */
   readonly contentLength: number;
+}
+
+/** A closed loop: every sender keeps `inFlight` messages unanswered and sends the next one when an answer comes. */
+export interface ClosedLoop extends Rooms {
+  readonly kind: 'closed-loop';
+  readonly inFlight: number;
+  readonly warmupMs: number;
+  readonly windowMs: number;
+}
+
+/**
+ * An open loop: messages are sent by a clock, whatever the server does, in steps of rising rates on the same sockets. The
+ * steps end with the first one that the server cannot follow.
+ */
+export interface OpenLoop extends Rooms {
+  readonly kind: 'open-loop';
+  /** Messages per second over all senders, one step each. */
+  readonly rates: readonly number[];
+  /** Of each step. */
   readonly warmupMs: number;
   readonly windowMs: number;
 }
@@ -35,9 +52,9 @@ export interface Touch {
   readonly passes: number;
 }
 
-export type LoadPlan = ClosedLoop | Touch;
+export type LoadPlan = ClosedLoop | OpenLoop | Touch;
 
-/** Milliseconds from writing a message to reading its ack. */
+/** In ms. */
 export interface Latency {
   readonly p50: number;
   readonly p90: number;
@@ -75,13 +92,43 @@ export interface LoadResult {
   readonly acked: number;
   /** In the window: `new_message` events read, over all sockets. */
   readonly deliveries: number;
+  /** From writing a message to reading its ack. */
   readonly latency: Latency;
   /** CPU seconds the load client itself used per second of the window: near 1.0 it would be the bottleneck. */
   readonly clientCpu: number;
   readonly validation: Validation;
 }
 
+/** One rate of an open loop. */
+export interface OpenStep {
+  /** Messages per second that the clock asked for. */
+  readonly offered: number;
+  readonly windowMs: number;
+  /** In the window. */
+  readonly acked: number;
+  readonly deliveries: number;
+  /**
+   * From the moment at which a message was to be sent to reading its ack, of all messages that were to be sent in the window,
+   * whenever their ack came: a server that stalls is charged for those that had to wait meanwhile.
+   */
+  readonly latency: Latency;
+  /** From that moment to writing the message: the load client's own share of `latency`. */
+  readonly lag: Latency;
+  /** Of the whole step: sends answered by a refusal, … */
+  readonly refused: number;
+  /** … and sends that were not made, because their sender had as many unanswered as it can keep apart. */
+  readonly withheld: number;
+  readonly clientCpu: number;
+  /** Whether the server did not follow. */
+  readonly saturated: boolean;
+}
+
+export interface OpenResult {
+  readonly steps: readonly OpenStep[];
+  readonly validation: Validation;
+}
+
 /** Load client → harness. `window` brackets the measured time, so that the harness can read the servers' CPU clocks. */
 export type LoadReport =
   | { readonly type: 'window'; readonly edge: 'start' | 'end' }
-  | { readonly type: 'result'; readonly result: LoadResult };
+  | { readonly type: 'result'; readonly result: LoadResult | OpenResult };

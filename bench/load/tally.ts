@@ -1,34 +1,41 @@
 /** The counters that all members of one load share; only what falls into the measured window counts here. */
-import { build, type Histogram } from 'hdr-histogram-js';
-import type { Latency } from './plan.js';
+import { LatencyHistogram } from './latency.js';
 
 export class Tally {
   measuring = false;
   acked = 0;
   deliveries = 0;
-  /** Microseconds, three digits, up to a minute. */
-  readonly #latency: Histogram = build({
-    lowestDiscernibleValue: 1,
-    highestTrackableValue: 60_000_000,
-    numberOfSignificantValueDigits: 3,
-  });
+  readonly latency = new LatencyHistogram();
 
-  /** @param ms from send to ack */
-  answered(ms: number): void {
+  /** @param started when the message was sent, in ms of `performance.now` */
+  answered(started: number): void {
     if (!this.measuring) return;
     this.acked += 1;
-    this.#latency.recordValue(Math.min(60_000_000, Math.max(1, Math.round(ms * 1000))));
+    this.latency.record(performance.now() - started);
+  }
+}
+
+/** Of an open loop: acks count when they come, latencies when their message was to be sent, however late the ack. */
+export class ScheduleTally extends Tally {
+  #from = Infinity;
+  #to = Infinity;
+
+  /** Begins a step: messages that are to be sent from `from` until before `to` are measured. */
+  begin(from: number, to: number): void {
+    this.#from = from;
+    this.#to = to;
+    this.acked = 0;
+    this.deliveries = 0;
+    this.latency.reset();
   }
 
-  latency(): Latency {
-    const at = (percentile: number) => this.#latency.getValueAtPercentile(percentile) / 1000;
-    return {
-      p50: at(50),
-      p90: at(90),
-      p99: at(99),
-      p999: at(99.9),
-      max: this.#latency.maxValue / 1000,
-      mean: this.#latency.mean / 1000,
-    };
+  override answered(started: number): void {
+    if (this.measuring) this.acked += 1;
+    if (this.holds(started)) this.latency.record(performance.now() - started);
+  }
+
+  /** Whether a message that is to be sent at this time is measured. */
+  holds(time: number): boolean {
+    return time >= this.#from && time < this.#to;
   }
 }

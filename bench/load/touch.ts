@@ -26,7 +26,7 @@ export async function runTouch(plan: Touch, onWindow: (edge: 'start' | 'end') =>
     windowMs,
     acked: tally.acked,
     deliveries: tally.deliveries,
-    latency: tally.latency(),
+    latency: tally.latency.summary(),
     clientCpu: (used.user + used.system) / 1000 / windowMs,
     validation: {
       acked: total((member) => member.acked),
