@@ -1,24 +1,44 @@
 /** Turns recorded results into text. No figure in a README is typed by hand: it stands between markers and comes from here. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { cases } from './cases.js';
-import { ackedRate, deliveryRate } from './closed/shapes.js';
+import { overviewPlot } from './closed/plot.js';
+import { ackedRate, deliveryRate, shapes } from './closed/shapes.js';
 import { middle, ratio } from './closed/tables.js';
 import { figure, goalTable } from './markdown.js';
+import { imageOf, type Plot } from './plot.js';
 import { readResults, type LoadRound, type Results } from './results.js';
 
 function provenance(results: Results<unknown>): string {
   const { machine } = results;
   return (
     `\`${results.command}\`, commit ${results.commit}, ${results.date.slice(0, 10)}, ${results.rounds.length} round(s). ` +
-    `${machine.cpu}, ${machine.cores} cores, ${machine.memoryGb} GB, ${machine.os}, Node ${machine.node}, ${machine.postgres}.`
+    `${machine.cpu}, ${machine.cores} cores, ${machine.memoryGb} GB, ${machine.os}, Node ${machine.node}, ` +
+    `${[machine.postgres, results.neighbours].filter(Boolean).join(', ')}.`
   );
 }
 
-/** All goals that were measured, as one table: what bench/README.md opens with. */
+/** All goals as one table, and the servers side by side: what bench/README.md opens with. */
 export function summary(folder: string): string {
   const goals = cases.flatMap((one) => one.goals(readResults<unknown>(folder, one.name)?.rounds ?? []));
   const text = goalTable(goals);
-  return text === '' ? 'Nothing has been recorded yet: `npm run bench` writes its figures here.' : text;
+  if (text === '') return 'Nothing has been recorded yet: `npm run bench` writes its figures here.';
+  return [text, ...overview(folder).map(imageOf)].join('\n\n');
+}
+
+/** All plots of what is recorded. */
+export function plots(folder: string): readonly Plot[] {
+  const ofCases = cases.flatMap((one) => {
+    const results = readResults<unknown>(folder, one.name);
+    return results === null ? [] : (one.plots?.(results.rounds) ?? []);
+  });
+  return [...overview(folder), ...ofCases];
+}
+
+function overview(folder: string): readonly Plot[] {
+  const plot = overviewPlot(
+    shapes.map((shape) => ({ shape, rounds: readResults<LoadRound>(folder, shape.name)?.rounds ?? [] })),
+  );
+  return plot === null ? [] : [plot];
 }
 
 /** All recorded cases, one after the other. */
@@ -27,7 +47,10 @@ export function details(folder: string): string {
     .flatMap((one) => {
       const results = readResults<unknown>(folder, one.name);
       if (results === null) return [];
-      return [[`### ${one.name}: ${one.title}`, one.tables(results.rounds), provenance(results)].join('\n\n')];
+      const images = (one.plots?.(results.rounds) ?? []).map(imageOf);
+      return [
+        [`### ${one.name}: ${one.title}`, ...images, one.tables(results.rounds), provenance(results)].join('\n\n'),
+      ];
     })
     .join('\n\n');
 }

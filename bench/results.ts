@@ -24,7 +24,7 @@ export interface Results<Round> {
   readonly servers: Readonly<Record<string, string>>;
   readonly serviceSettings: Readonly<Record<string, string>>;
   readonly machine: Machine;
-  /** Versions of the servers beside Postgres; null where none was used. */
+  /** Versions of the servers beside Postgres that the run could use; null where there were none. */
   readonly neighbours?: string | null;
   readonly parameters: Readonly<Record<string, number | string>>;
   readonly rounds: readonly Round[];

@@ -10,7 +10,8 @@ import { goalTable } from './markdown.js';
 import { describeNeighbours } from './neighbours.js';
 import { readOptions, usage, type Options } from './options.js';
 import type { Postgres } from './postgres.js';
-import { details, headline, putBetweenMarkers, summary } from './report.js';
+import { svgOf, writePlots } from './plot.js';
+import { details, headline, plots, putBetweenMarkers, summary } from './report.js';
 import { writeResults } from './results.js';
 import { outFolder, packageRoot, resultsFolder } from './root.js';
 import { commandOf, serviceSettings, subjectNames, type SubjectName } from './subjects.js';
@@ -68,6 +69,8 @@ async function runCase(one: BenchCase, around: Surroundings): Promise<string[]> 
     faults.push(...one.faults(measured).map((fault) => `${one.name}, round ${round}: ${fault}`));
   }
   console.log(`\n${one.tables(rounds)}\n\n${goalTable(one.goals(rounds))}`);
+  // In a run that writes nothing too, so that one which cannot be drawn is found.
+  for (const plot of one.plots?.(rounds) ?? []) await svgOf(plot);
   if (!options.dry) record(one, around, rounds);
   return faults;
 }
@@ -88,7 +91,8 @@ function record(one: BenchCase, { options, postgres, neighbours }: Surroundings,
   console.log(`written: ${file.slice(packageRoot.length + 1)}`);
 }
 
-function renewReadmes(): void {
+async function renewReadmes(): Promise<void> {
+  await writePlots(resultsFolder, plots(resultsFolder));
   putBetweenMarkers(`${packageRoot}/bench/README.md`, 'goals', summary(resultsFolder));
   putBetweenMarkers(`${packageRoot}/bench/README.md`, 'bench', details(resultsFolder));
   const lines = headline(resultsFolder);
@@ -97,7 +101,7 @@ function renewReadmes(): void {
 
 async function run(options: Options): Promise<void> {
   if (options.report) {
-    renewReadmes();
+    await renewReadmes();
     return;
   }
   mkdirSync(outFolder, { recursive: true });
@@ -115,7 +119,7 @@ async function run(options: Options): Promise<void> {
     killChildren();
     await postgres.close();
   }
-  if (!options.dry) renewReadmes();
+  if (!options.dry) await renewReadmes();
   if (leftOut !== '') console.error(leftOut);
   for (const fault of faults) console.error(`NOT CORRECT: ${fault}`);
   if (faults.length > 0) process.exitCode = 1;

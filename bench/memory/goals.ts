@@ -21,7 +21,8 @@ function bytesPerMessage({ resident, workerHeap }: Pick<MemoryRound, 'resident' 
 
 export function memoryGoals(rounds: readonly MemoryRound[]): readonly Judged[] {
   const of = (value: (round: MemoryRound) => number) => median(rounds.map(value));
-  const touched = `${of(({ rooms }) => rooms).toLocaleString('en-US')} rooms touched once, then idle`;
+  const count = rounds.length > 0 ? of(({ rooms }) => rooms).toLocaleString('en-US') : 'many';
+  const touched = `${count} rooms touched once, then idle`;
   return [
     {
       title: touched,
