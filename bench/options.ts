@@ -18,7 +18,7 @@ export interface Options {
   readonly dry: boolean;
   /** One second of everything, for CI. Dry. */
   readonly smoke: boolean;
-  /** Runs nothing; writes the tables of the recorded results again. */
+  /** Runs nothing; writes the tables and plots of the recorded results again. */
   readonly report: boolean;
 }
 
@@ -28,11 +28,12 @@ export const usage = `npm run bench -- [case …] [options]
 
 Cases (all of them unless named): ${caseNames.join(', ')}
   smoke                 every case for about a second, on few rooms and sizes; exit code 1 when a message was lost, doubled or out of order
-  report                write the tables of the recorded results into the READMEs again
+  report                write the tables and plots of the recorded results again
 
 Options
   --rounds N            rounds per case, the order of the servers reversed each time (5; long cases take fewer)
-  --window SECONDS      measured time per server and round (5); the sizes of append, hop, fan-out and history share it
+  --window SECONDS      measured time per server and round (5), in the latency case per rate; the sizes of append, hop, fan-out
+                        and history share it
   --warmup SECONDS      before it (2)
   --rooms N             rooms of the memory case (100000)
   --idle-ttl SECONDS    ROOM_IDLE_TTL_MS of the memory case (45)

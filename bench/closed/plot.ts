@@ -62,7 +62,7 @@ function panel(recorded: Recorded): Panel {
     axis: { labels: false, ticks: false, title: null },
   } as const;
   return {
-    width: 124,
+    width: 140,
     height: 220,
     title: { text: shape.name, subtitle: shape.title.split(', ') },
     data: { values },
@@ -90,7 +90,7 @@ function panel(recorded: Recorded): Panel {
         encoding: { y: { field: 'low', type: 'quantitative' }, y2: { field: 'high' } },
       },
       {
-        mark: { type: 'text', dy: -8, fontSize: 12, color: '#222' },
+        mark: { type: 'text', dy: -7, fontSize: 10, color: '#222' },
         encoding: { y: { field: 'high', type: 'quantitative' }, text: { field: 'label', type: 'nominal' } },
       },
     ],

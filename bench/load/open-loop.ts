@@ -60,7 +60,8 @@ async function runStep(
   const refusedBefore = sum(members, ({ refused }) => refused);
   const start = performance.now();
   tally.begin(start + warmupMs, start + warmupMs + windowMs);
-  const schedule = follow(offered, start, start + warmupMs + windowMs, senders, tally);
+  const count = Math.round((offered * (warmupMs + windowMs)) / 1000);
+  const schedule = follow(offered, start, count, senders, tally);
   await pause(warmupMs);
 
   onWindow('start');
@@ -91,11 +92,11 @@ async function runStep(
   };
 }
 
-/** Sends by the clock until it ends, the senders in turn. Resolves after the last one was due. */
+/** Sends `count` messages by the clock, the senders in turn. Resolves when the last one is sent. */
 function follow(
   rate: number,
   start: number,
-  end: number,
+  count: number,
   senders: readonly Sender[],
   tally: ScheduleTally,
 ): Promise<{ readonly lag: LatencyHistogram; readonly withheld: number }> {
@@ -106,11 +107,11 @@ function follow(
   return new Promise((resolve) => {
     const turn = () => {
       for (let sent = 0; sent < sendsPerTurn; sent += 1) {
-        const due = start + next * gap;
-        if (due >= end) {
+        if (next >= count) {
           resolve({ lag, withheld });
           return;
         }
+        const due = start + next * gap;
         const now = performance.now();
         if (due > now) {
           setTimeout(turn, due - now);
