@@ -24,7 +24,7 @@ export interface ClosedLoop extends Rooms {
 
 /**
  * An open loop: messages are sent by a clock, whatever the server does, in steps of rising rates on the same sockets. The
- * steps end with the first one that the server cannot follow.
+ * steps end with the first rate that the server cannot follow, tried twice.
  */
 export interface OpenLoop extends Rooms {
   readonly kind: 'open-loop';
@@ -99,7 +99,7 @@ export interface LoadResult {
   readonly validation: Validation;
 }
 
-/** One rate of an open loop. */
+/** One rate of an open loop; the second of two steps of the same rate repeats one that was not followed. */
 export interface OpenStep {
   /** Messages per second that the clock asked for. */
   readonly offered: number;

@@ -22,7 +22,10 @@ export interface Point {
 
 /** By rising rates; nothing beyond the first saturated point, which some round may have passed. */
 export function curve(name: SubjectName, rounds: readonly LatencyRound[]): readonly Point[] {
-  const steps = rounds.flatMap(({ subjects }) => subjects[name]?.steps ?? []);
+  // Of a rate that was tried twice in a round, the second attempt counts.
+  const steps = rounds.flatMap(({ subjects }) => [
+    ...new Map((subjects[name]?.steps ?? []).map((step) => [step.offered, step])).values(),
+  ]);
   const rates = [...new Set(steps.map(({ offered }) => offered))].sort((a, b) => a - b);
   const points = rates.map((offered) =>
     point(

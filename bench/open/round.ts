@@ -14,7 +14,7 @@ export interface MeasuredStep extends OpenStep {
 }
 
 export interface MeasuredSteps {
-  /** Rising; the last one is the one that saturated the server, unless it carried all. */
+  /** Rising; the last two are those of the rate that saturated the server, unless it carried all. */
   readonly steps: readonly MeasuredStep[];
   /** Over all steps. */
   readonly validation: Validation;

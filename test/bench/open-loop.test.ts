@@ -100,11 +100,16 @@ test('a message that the load client itself sends late counts from when it was d
   t.true((step?.latency.max ?? 0) >= (step?.lag.max ?? Infinity));
 });
 
-test('the steps end with the first in which the server refuses', async (t) => {
+test('the steps end with the first rate at which the server refuses twice', async (t) => {
   const port = await chat(t, (answer, n) => answer(n <= 50));
   const { steps, validation } = await run(port, { rates: [100, 200, 400] });
-  t.is(steps.length, 1);
-  t.true(steps[0]?.saturated);
-  t.is(validation.refused, 50);
+  t.deepEqual(
+    steps.map(({ offered, saturated }) => ({ offered, saturated })),
+    [
+      { offered: 100, saturated: true },
+      { offered: 100, saturated: true },
+    ],
+  );
+  t.is(validation.refused, 150);
   t.is(validation.missing, 0);
 });
