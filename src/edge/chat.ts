@@ -29,7 +29,7 @@ import { absent, refusal, refuse } from './refusals.js';
 import { Whereabouts } from './whereabouts.js';
 
 export interface ChatParts {
-  readonly config: InputLimits & Pick<Config, 'replyDeadlineMs' | 'mailboxCapacity'>;
+  readonly config: InputLimits & Pick<Config, 'replyDeadlineMs' | 'mailboxCapacity' | 'roomRecentMessages'>;
   readonly rooms: Rooms;
   readonly reads: ReadStore;
   readonly access: Access;
@@ -48,7 +48,16 @@ export function createChat(parts: ChatParts): Chat {
   const reading = new Reading(log, config.replyDeadlineMs);
   const whereabouts = new Whereabouts((ids) => reads.locate(ids));
   const departures = new Departures(rooms, newId, log);
-  const history = new History({ limits: config, requests, reads, reading, admission });
+  const history = new History({
+    limits: config,
+    recentMessages: config.roomRecentMessages,
+    requests,
+    rooms,
+    reads,
+    reading,
+    admission,
+    newId,
+  });
   const receipts = new Receipts({
     limits: config,
     requests,
@@ -216,6 +225,7 @@ export function createChat(parts: ChatParts): Chat {
     markAndList: (caller, level, input) => receipts.markAndList(caller, level, input),
     history: (caller, input) => history.page(caller, input),
     unread: (caller, input) => history.unread(caller, input),
+    pages: () => history.counts,
     depart(userId, socketId, key, returned = never) {
       departures.tell(userId, socketId, key, returned);
     },

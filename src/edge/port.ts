@@ -5,6 +5,7 @@
 import type { ResyncReason } from '../actors/protocol/replies.js';
 import type { RoomKey } from '../actors/protocol/ids.js';
 import type { Rejection } from '../actors/rejections.js';
+import type { PageCounts } from './history.js';
 
 /** A verified caller. */
 export interface Identity {
@@ -32,19 +33,6 @@ export interface Done {
 /** Called exactly once. For a command that reached a room: synchronously, before the bursts of the same frame. */
 export type Finish = (result: Result<Done>) => void;
 
-/** One page of a conversation, messages already encoded. */
-export interface HistoryPage {
-  /** JSON text of an array of message objects, oldest first. */
-  readonly data: string;
-  readonly limit: number;
-  readonly offset: number | null;
-  readonly total: number;
-  /** The seq to pass as `before` for the next older page; null at the beginning. */
-  readonly next: number | null;
-  /** The seq to pass as `after` for the next newer page; null at the end. */
-  readonly prev: number | null;
-}
-
 /** What a receipt newly covered, in one conversation. */
 export interface Covered {
   readonly key: RoomKey;
@@ -66,9 +54,15 @@ export interface Chat {
   mark(caller: Identity, level: 'read' | 'delivered', input: unknown): Promise<Result<readonly Covered[]>>;
   /** The same, answering with the messages newly covered (JSON text of an array), for REST. */
   markAndList(caller: Identity, level: 'read' | 'delivered', input: unknown): Promise<Result<string>>;
-  /** `{ roomId }` or `{ userId }` with `limit`, and one of `offset`, `before`, `after`, `around`. */
-  history(caller: Identity, input: unknown): Promise<Result<HistoryPage>>;
+  /**
+   * `{ roomId }` or `{ userId }` with `limit`, and one of `offset`, `before`, `after`, `around`. Answers JSON text of
+   * `{ data, pagination }`: messages oldest first, and in `next` and `prev` the seqs to pass as `before` for the next older
+   * page and as `after` for the next newer one; null at the ends.
+   */
+  history(caller: Identity, input: unknown): Promise<Result<string>>;
   unread(caller: Identity, input: unknown): Promise<Result<number>>;
+  /** Where the pages came from, for metrics. */
+  pages(): PageCounts;
   /**
    * A socket is gone from a room (disconnect, expiry): never refused for rate or access, and told until the room has answered.
    * @param returned asked each time before it is told: true when the socket has come back, so that nothing is to be told

@@ -23,6 +23,8 @@ export interface EdgeCounts {
 /** What is measured by asking, at a scrape. */
 export interface Sources {
   readonly edge: EdgeCounts;
+  /** Pages of history by where they came from: memory, store, shared. */
+  pages(): Readonly<Record<string, number>>;
   /** Commands waiting per shard, by shard number. */
   mailboxDepths(): readonly number[];
 }
@@ -105,6 +107,16 @@ export function createMetrics(): Metrics {
     collect() {
       this.reset();
       for (const [code, count] of refusals) this.inc({ code }, count + (sources?.edge.refusals.get(code) ?? 0));
+    },
+  });
+  new Counter({
+    name: `${prefix}history_pages_total`,
+    help: 'Pages of history by where they came from',
+    labelNames: ['source'],
+    registers,
+    collect() {
+      this.reset();
+      for (const [source, count] of Object.entries(sources?.pages() ?? {})) this.inc({ source }, count);
     },
   });
   new Counter({

@@ -8,6 +8,7 @@
  * | mark | `{ roomId, messageIds, from, upTo }`: newly covered are others' messages with from < seq <= upTo |
  * | join | `{ roomId, messages, success: true, seq, version, unread }` |
  * | leave | `{ roomId, success: true }` |
+ * | page | `{ data, pagination }`, see `pages.ts`; `null` when it is not in memory |
  * | typing_users | `{ roomId, typingUsers }` |
  * | typing, stop_typing, announce, evict, tick | `{}` |
  *

@@ -1,8 +1,8 @@
 /** The message routes, relative to HTTP_BASE_PATH. Each only translates between HTTP and the chat. */
 import { Hono, type Context } from 'hono';
-import type { Chat, Done, Finish, HistoryPage, Result } from '../../edge/port.js';
+import type { Chat, Done, Finish, Result } from '../../edge/port.js';
 import type { AppEnv } from '../context.js';
-import { failure, success } from '../envelope.js';
+import { failure, success, successOf } from '../envelope.js';
 import { withJson } from '../middleware/json-body.js';
 
 export function messageRoutes(chat: Chat): Hono<AppEnv> {
@@ -77,9 +77,6 @@ function pageQuery(c: Context): Readonly<Record<string, unknown>> {
   return query;
 }
 
-function page(c: Context, result: Result<HistoryPage>): Response {
-  if (!result.ok) return failure(c, result);
-  const { data, limit, offset, total, next, prev } = result.value;
-  const pagination = JSON.stringify({ limit, offset, total, next, prev });
-  return success(c, 'Messages', data, 200, `,"pagination":${pagination}`);
+function page(c: Context, result: Result<string>): Response {
+  return result.ok ? successOf(c, 'Messages', result.value) : failure(c, result);
 }

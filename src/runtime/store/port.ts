@@ -1,6 +1,7 @@
 /** What the runtime and the edges ask of the store. `postgres/` fills it; the embedded database is the same code. */
 import type { RoomKey } from '../../actors/protocol/ids.js';
 import type { Message } from '../../actors/protocol/message.js';
+import type { PageQuery } from '../../actors/protocol/pages.js';
 import type { Facts, Need, Removal, RoomSnapshot } from '../../actors/protocol/state.js';
 
 /** A partition this writer owns, and the epoch under which it does. */
@@ -80,6 +81,9 @@ export class StoreError extends Error {
   }
 }
 
+/** The database ends a writer's session that is silent for longer, unless told otherwise: a frozen owner does not keep its partitions. */
+export const usualIdleSessionMs = 10_000;
+
 /** A writer counts unread messages up to here, so that a room's length does not bound how long a join takes. */
 export const unreadMost = 10_000;
 
@@ -98,6 +102,11 @@ export interface Writer {
   claim(partitions: readonly number[], whole: boolean): Promise<readonly Fence[]>;
   /** Frees partitions that are held, and tells the other nodes. No frame of them may be under way. */
   yield(partitions: readonly number[]): Promise<void>;
+  /**
+   * When the latest call was sent that the session has answered since (`performance.now()`), be it with an error: at that
+   * time the session lived and held its locks. -Infinity while there is none.
+   */
+  readonly provenAt: number;
   /** The one listener that is told when the session ends while no call waits for it. */
   onLost(listener: () => void): void;
   /** Commits a frame in one round trip. */
@@ -142,14 +151,6 @@ export interface CacheableWriter extends Writer {
    * another server, has another name, so that no version of the one is taken for a version of the other.
    */
   origin(): Promise<string>;
-}
-
-/** Which page of a conversation; `offset` counts from the newest message, the others are a seq (exclusive but `around`). */
-export interface PageQuery {
-  readonly limit: number;
-  readonly from:
-    | { readonly by: 'offset'; readonly offset: number }
-    | { readonly by: 'before' | 'after' | 'around'; readonly seq: number };
 }
 
 export interface Page {

@@ -4,7 +4,8 @@
  */
 import { directKey, roomIdOf, type RoomKey } from '../../../src/actors/protocol/ids.js';
 import { reject, type RejectionCode } from '../../../src/actors/rejections.js';
-import type { Chat, Covered, Done, Finish, HistoryPage, Identity, Result } from '../../../src/edge/port.js';
+import type { PageCounts } from '../../../src/edge/history.js';
+import type { Chat, Covered, Done, Finish, Identity, Result } from '../../../src/edge/port.js';
 import type { Burst, PlacedBroadcast } from '../../../src/runtime/frames.js';
 import type { EdgeListener } from '../../../src/runtime/rooms.js';
 
@@ -166,11 +167,15 @@ export class FakeChat implements Chat {
     return Promise.resolve({ ok: true, value: '[]' });
   }
 
-  history(): Promise<Result<HistoryPage>> {
+  history(): Promise<Result<string>> {
     return Promise.resolve({
       ok: true,
-      value: { data: '[{"id":"m1"}]', limit: 50, offset: null, total: 1, next: null, prev: null },
+      value: '{"data":[{"id":"m1"}],"pagination":{"limit":50,"offset":null,"total":1,"next":null,"prev":null}}',
     });
+  }
+
+  pages(): PageCounts {
+    return { memory: 0, store: 0, shared: 0 };
   }
 
   unread(): Promise<Result<number>> {

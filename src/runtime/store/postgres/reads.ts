@@ -5,9 +5,10 @@
 import pg from 'pg';
 import { isMessageId, type RoomKey } from '../../../actors/protocol/ids.js';
 import type { Message } from '../../../actors/protocol/message.js';
+import type { PageQuery } from '../../../actors/protocol/pages.js';
 import type { Log } from '../../../observe/log.js';
 import type { Service } from '../../lifecycle.js';
-import { StoreError, type Located, type Page, type PageQuery, type ReadStore, type RoomChanges } from '../port.js';
+import { StoreError, type Located, type Page, type ReadStore, type RoomChanges } from '../port.js';
 import { textArray } from './arrays.js';
 import { clientConfig, keyedLookups, type ConnectionSettings } from './connection.js';
 import { toStoreError } from './errors.js';
