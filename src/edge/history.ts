@@ -9,7 +9,7 @@ import type { ReadStore } from '../runtime/store/port.js';
 import type { Admission } from './admission.js';
 import type { InputLimits } from './input/fields.js';
 import { readConversation, readHistory } from './input/requests.js';
-import type { Identity, RateLimiter, Result } from './port.js';
+import type { ChatCounts, Identity, RateLimiter, Result } from './port.js';
 import type { Reading } from './reading.js';
 import { absent, refusal, refuse } from './refusals.js';
 import { SharedReads } from './shared-reads.js';
@@ -24,14 +24,6 @@ export interface HistoryParts {
   readonly reading: Reading;
   readonly admission: Admission;
   readonly newId: () => string;
-}
-
-/** Where pages came from. */
-export interface PageCounts {
-  readonly memory: number;
-  readonly store: number;
-  /** Answered by a read that somebody else had asked for. */
-  readonly shared: number;
 }
 
 /** Rooms asked for a page at once: what they answer may be large. Over it the store is asked. */
@@ -51,7 +43,7 @@ export class History {
     this.#parts = parts;
   }
 
-  get counts(): PageCounts {
+  get counts(): ChatCounts['pages'] {
     return { memory: this.#memory, store: this.#store, shared: this.#pages.shared };
   }
 

@@ -5,7 +5,6 @@
 import type { ResyncReason } from '../actors/protocol/replies.js';
 import type { RoomKey } from '../actors/protocol/ids.js';
 import type { Rejection } from '../actors/rejections.js';
-import type { PageCounts } from './history.js';
 
 /** A verified caller. */
 export interface Identity {
@@ -40,6 +39,23 @@ export interface Covered {
   readonly body: string;
 }
 
+export interface ChatCounts {
+  /** Pages of history by where they came from; `shared`: answered by a read that somebody else had asked for. */
+  readonly pages: { readonly memory: number; readonly store: number; readonly shared: number };
+  /** Catch-ups under way. */
+  readonly catchUps: number;
+}
+
+/** What changed in a conversation as lines of JSON, see `changes.ts`; some lines at a time. */
+export interface ChangeLines {
+  /** The next lines; null behind the last one. Never rejects: what goes wrong is told in the last line. */
+  next(): Promise<string | null>;
+  /** Nobody reads on: frees what is held. Tolerates a second call. */
+  close(): void;
+  /** Told once when it was closed because the next lines were not asked for in time. */
+  onLapse(listener: () => void): void;
+}
+
 /** `input` is whatever the client sent, unchecked. */
 export interface Chat {
   send(caller: Identity, input: unknown, finish: Finish): void;
@@ -61,8 +77,10 @@ export interface Chat {
    */
   history(caller: Identity, input: unknown): Promise<Result<string>>;
   unread(caller: Identity, input: unknown): Promise<Result<number>>;
-  /** Where the pages came from, for metrics. */
-  pages(): PageCounts;
+  /** `{ roomId }` or `{ userId }` with `since`, a version (0 unless said): all that changed, however much it is. */
+  changes(caller: Identity, input: unknown): Promise<Result<ChangeLines>>;
+  /** For metrics. */
+  counts(): ChatCounts;
   /**
    * A socket is gone from a room (disconnect, expiry): never refused for rate or access, and told until the room has answered.
    * @param returned asked each time before it is told: true when the socket has come back, so that nothing is to be told

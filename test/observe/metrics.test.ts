@@ -43,7 +43,7 @@ test('counts of the main thread appear under the prefix', async (t) => {
   metrics.requested('POST', '/messages', 503, 'OVERLOADED');
   metrics.watch({
     edge: { ...edge, refusals: new Map([['OVERLOADED', 2]]) },
-    pages: () => ({ memory: 4, store: 3 }),
+    reads: () => ({ pages: { memory: 4, store: 3, shared: 2 }, catchUps: 1 }),
     mailboxDepths: () => [5, 0],
   });
   const { contentType, body } = await metrics.render([]);
@@ -59,6 +59,8 @@ test('counts of the main thread appear under the prefix', async (t) => {
   t.is(found['dinguscord_messages_worker_restarts_total'], 1);
   t.is(found['dinguscord_messages_history_pages_total{source="memory"}'], 4);
   t.is(found['dinguscord_messages_history_pages_total{source="store"}'], 3);
+  t.is(found['dinguscord_messages_history_pages_total{source="shared"}'], 2);
+  t.is(found['dinguscord_messages_catch_up_streams'], 1);
   t.is(found['dinguscord_messages_sockets'], 7);
   t.is(found['dinguscord_messages_mailbox_depth{shard="0"}'], 5);
   t.is(found['dinguscord_messages_mailbox_depth{shard="1"}'], 0);

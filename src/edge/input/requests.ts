@@ -112,6 +112,17 @@ export function readHistory(input: unknown, userId: string, limits: InputLimits)
   return fields.done({ key: place.key, query: { limit, from: from ?? { by: 'offset', offset: 0 } } });
 }
 
+export interface ChangesRequest {
+  readonly key: RoomKey;
+  readonly since: number;
+}
+
+export function readChanges(input: unknown, userId: string, limits: InputLimits): Result<ChangesRequest> {
+  const fields = new Fields(input, limits);
+  const { key } = fields.requiredPlace(userId, 'userId', 'user_id');
+  return fields.done({ key, since: fields.integer('since', 0, Number.MAX_SAFE_INTEGER) ?? 0 });
+}
+
 export function readConversation(input: unknown, userId: string, limits: InputLimits): Result<RoomKey> {
   const fields = new Fields(input, limits);
   return fields.done(fields.requiredPlace(userId, 'userId', 'user_id').key);

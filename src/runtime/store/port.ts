@@ -176,6 +176,20 @@ export interface RoomChanges {
   readonly removals: readonly Removal[];
 }
 
+/** All that changed in a room since a version, in one snapshot of the room, however much it is. Holds a batch of it in memory. */
+export interface ChangeStream {
+  /** Where the room stands in that snapshot: whoever has read to the end is at this version. */
+  readonly lastSeq: number;
+  readonly lastVersion: number;
+  /**
+   * The next messages that changed, seq ascending, as they are now: content erased since the snapshot is not in them. Null at
+   * the end. One call at a time.
+   */
+  next(): Promise<readonly Message[] | null>;
+  /** Frees what is held, also in the middle of a call, which then rejects. Tolerates a second call. */
+  close(): void;
+}
+
 /** Reads of the edges, from a pool. They see what is committed, nothing else. Reject when the store cannot answer. */
 export interface ReadStore {
   page(key: RoomKey, query: PageQuery): Promise<Page>;
@@ -187,6 +201,8 @@ export interface ReadStore {
   covered(key: RoomKey, userId: string, from: number, upTo: number, limit: number): Promise<readonly Message[]>;
   /** What a receiver of a room's stream missed. */
   changes(key: RoomKey, since: number, limit: number): Promise<RoomChanges>;
+  /** The same without a limit. Few can be open at once, each for a bounded time; further ones are refused as `transient`. */
+  changeStream(key: RoomKey, since: number): Promise<ChangeStream>;
   /** The versions of rooms, by key; a room that nobody wrote to is missing. */
   heads(keys: readonly RoomKey[]): Promise<ReadonlyMap<RoomKey, number>>;
   /** Resolves when the database answers and takes writes; for health and readiness. */

@@ -12,7 +12,7 @@ import { createLimits } from '../../../src/edge/rate-limiter.js';
 import type { Log } from '../../../src/observe/log.js';
 import type { Outcome } from '../../../src/runtime/frames.js';
 import type { Rooms } from '../../../src/runtime/rooms.js';
-import type { Located, Page, ReadStore, RoomChanges } from '../../../src/runtime/store/port.js';
+import type { ChangeStream, Located, Page, ReadStore, RoomChanges } from '../../../src/runtime/store/port.js';
 
 export interface Line {
   readonly level: number;
@@ -112,6 +112,23 @@ export class FakeReads implements ReadStore {
       const all = this.#of(key);
       const lastVersion = all.reduce((highest, { version }) => Math.max(highest, version), 0);
       return { lastSeq: all.length, lastVersion, messages: all.filter(({ version }) => version > since), removals: [] };
+    });
+  }
+
+  /** Streams opened and closed; batches of two. */
+  readonly streams = { opened: 0, closed: 0 };
+
+  changeStream(key: RoomKey, since: number): Promise<ChangeStream> {
+    return this.#read('changeStream', () => {
+      const left = this.#of(key).filter(({ version }) => version > since);
+      const lastVersion = this.#of(key).reduce((highest, { version }) => Math.max(highest, version), 0);
+      this.streams.opened += 1;
+      return {
+        lastSeq: this.#of(key).length,
+        lastVersion,
+        next: () => this.#read('changes', () => (left.length > 0 ? left.splice(0, 2) : null)),
+        close: () => void (this.streams.closed += 1),
+      };
     });
   }
 

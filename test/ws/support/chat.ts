@@ -4,8 +4,7 @@
  */
 import { directKey, roomIdOf, type RoomKey } from '../../../src/actors/protocol/ids.js';
 import { reject, type RejectionCode } from '../../../src/actors/rejections.js';
-import type { PageCounts } from '../../../src/edge/history.js';
-import type { Chat, Covered, Done, Finish, Identity, Result } from '../../../src/edge/port.js';
+import type { Chat, ChatCounts, Covered, Done, Finish, Identity, Result } from '../../../src/edge/port.js';
 import type { Burst, PlacedBroadcast } from '../../../src/runtime/frames.js';
 import type { EdgeListener } from '../../../src/runtime/rooms.js';
 
@@ -174,8 +173,12 @@ export class FakeChat implements Chat {
     });
   }
 
-  pages(): PageCounts {
-    return { memory: 0, store: 0, shared: 0 };
+  changes(): Promise<Result<never>> {
+    return Promise.resolve({ ok: false, rejection: reject('NOT_FOUND') });
+  }
+
+  counts(): ChatCounts {
+    return { pages: { memory: 0, store: 0, shared: 0 }, catchUps: 0 };
   }
 
   unread(): Promise<Result<number>> {
