@@ -6,8 +6,9 @@
  *   open ──▶ walking ──(the cursor is at its end)──▶ the last seqs ──▶ closed
  *               └── close, a failure, or too long ──▶ closed, its connection cut
  *
- * A snapshot holds back the vacuum of the whole database, so its time is bounded on both sides: by whoever reads, and by
- * `statement_timeout`, which for a cursor counts from its first read to its last, also while this process is frozen.
+ * A snapshot holds back the vacuum of the whole database, so its time is bounded: by whoever reads, by `statement_timeout`,
+ * which for a cursor counts from its first read to its last, and from PostgreSQL 17 on by `transaction_timeout`, which ends
+ * the snapshot even while this process is frozen.
  */
 import pg from 'pg';
 import Cursor from 'pg-cursor';
@@ -15,6 +16,7 @@ import type { RoomKey } from '../../../actors/protocol/ids.js';
 import type { Message } from '../../../actors/protocol/message.js';
 import type { Log } from '../../../observe/log.js';
 import { StoreError, type ChangeStream } from '../port.js';
+import { textArray } from './arrays.js';
 import { clientConfig, keyedLookups, type ConnectionSettings } from './connection.js';
 import { toStoreError } from './errors.js';
 import { sql } from './queries.js';
@@ -72,9 +74,10 @@ export class ChangeStreams {
       this.#taken -= 1;
       throw toStoreError(error);
     });
-    const { deadlineMs, messagesAt } = this.#options;
-    const stream = new CursorStream(client, [key, since], {
+    const { deadlineMs, longestMs, messagesAt } = this.#options;
+    const stream = new CursorStream(client, {
       deadlineMs,
+      longestMs,
       messages: (seqs) => messagesAt(key, seqs),
       onClosed: () => {
         this.#open.delete(stream);
@@ -82,7 +85,7 @@ export class ChangeStreams {
       },
     });
     this.#open.add(stream);
-    await stream.start();
+    await stream.start(key, since);
     return stream;
   }
 
@@ -95,6 +98,7 @@ export class ChangeStreams {
 
 interface StreamParts {
   readonly deadlineMs: number;
+  readonly longestMs: number;
   readonly messages: (seqs: readonly number[]) => Promise<readonly Message[]>;
   readonly onClosed: () => void;
 }
@@ -103,20 +107,25 @@ class CursorStream implements ChangeStream {
   readonly #parts: StreamParts;
   /** Null once it was given back. */
   #client: pg.PoolClient | null;
-  readonly #cursor: Cursor<ChangedRow>;
+  #cursor: Cursor<ChangedRow> | null = null;
   #seqs: number[] = [];
   #closed = false;
   lastSeq = 0;
   lastVersion = 0;
 
-  constructor(client: pg.PoolClient, values: readonly unknown[], parts: StreamParts) {
+  constructor(client: pg.PoolClient, parts: StreamParts) {
     this.#client = client;
     this.#parts = parts;
-    this.#cursor = client.query(new Cursor<ChangedRow>(sql('changes_stream'), [...values]));
   }
 
   /** Reads where the room stands, and the first seqs. */
-  async start(): Promise<void> {
+  async start(key: RoomKey, since: number): Promise<void> {
+    const settings = [textArray(['transaction_timeout']), textArray([String(this.#parts.longestMs)])];
+    await this.#bounded(async (client) => {
+      // Servers that do not know the setting leave it out.
+      await client.query({ name: 'session_settings', text: sql('session_settings'), values: settings });
+      this.#cursor = client.query(new Cursor<ChangedRow>(sql('changes_stream'), [key, since]));
+    });
     const [first] = await this.#walk();
     this.lastSeq = first?.last_seq ?? 0;
     this.lastVersion = first?.last_version ?? 0;
@@ -142,17 +151,23 @@ class CursorStream implements ChangeStream {
   }
 
   async #walk(): Promise<readonly ChangedRow[]> {
+    const rows = await this.#bounded(() => this.#cursor?.read(seqsPerRead) ?? Promise.resolve([]));
+    for (const { seq } of rows) if (seq !== null) this.#seqs.push(seq);
+    // Its end was reached, and the server has said so: the connection is free again.
+    if (rows.length < seqsPerRead) this.#giveBack(false);
+    return rows;
+  }
+
+  /** After a failure, or too long, nothing is open any more. */
+  async #bounded<T>(call: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+    if (this.#client === null) throw new StoreError('lost', 'The change stream was closed');
     let late = false;
     const timer = setTimeout(() => {
       late = true;
       this.close();
     }, this.#parts.deadlineMs);
     try {
-      const rows = await this.#cursor.read(seqsPerRead);
-      for (const { seq } of rows) if (seq !== null) this.#seqs.push(seq);
-      // Its end was reached, and the server has said so: the connection is free again.
-      if (rows.length < seqsPerRead) this.#giveBack(false);
-      return rows;
+      return await call(this.#client);
     } catch (error) {
       this.close();
       throw late
