@@ -147,6 +147,9 @@ const runtime = {
   workerStuckMs: integer('WORKER_STUCK_MS', 2_000, 100, 60_000, 'ms', 'A worker whose event loop is silent for this long is replaced'),
   workerRestarts: integer('WORKER_RESTARTS', 10, 0, 1000, 'restarts', 'More worker restarts than this within a minute end the process'),
   catchUpMessages: integer('CATCH_UP_MESSAGES', 500, 1, 10_000, 'messages', 'Most changed messages that a join with since brings; more answer resync_required'),
+  catchUpStreams: integer('CATCH_UP_STREAMS', 4, 1, 200, 'streams', 'Catch-ups by GET …/changes at once, each with a database connection while it runs; over it further ones are refused as OVERLOADED'),
+  catchUpStreamMs: integer('CATCH_UP_STREAM_MS', 300_000, 1_000, 3_600_000, 'ms', 'Such a catch-up ends after this long, however far it is; while it runs the database cannot vacuum what was deleted since its start'),
+  catchUpIdleMs: integer('CATCH_UP_IDLE_MS', 15_000, 100, 600_000, 'ms', 'It is cut when its client reads nothing for this long'),
 };
 
 /* prettier-ignore */

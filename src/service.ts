@@ -151,7 +151,7 @@ async function assemble(
       ? null
       : new Membership({ members, edge: edge.listener, rooms, everyMs: config.neighbourCacheTtlMs, log });
   const listener = new Listener(server, config.host, config.port);
-  metrics.watch({ edge: edgeMetrics, mailboxDepths: () => runtime.depths() });
+  metrics.watch({ edge: edgeMetrics, reads: () => chat.counts(), mailboxDepths: () => runtime.depths() });
   const { before, after } = cluster?.services(edge.listener) ?? { before: [], after: [] };
   const optional = [broker, membership].filter((part) => part !== null);
   const services = [...before, runtime, ...after, presence, ...optional, edge, listener];

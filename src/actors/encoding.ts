@@ -8,6 +8,7 @@ import type { Broadcast, RoomEvent } from './protocol/events.js';
 import { evictionBroadcast } from './protocol/eviction.js';
 import { isDirect, roomIdOf } from './protocol/ids.js';
 import { encodeMessage, type Message } from './protocol/message.js';
+import { encodeMessages, encodePage } from './protocol/pages.js';
 import { deletion, messagePacket, packetText } from './protocol/packets.js';
 import type { Answer } from './protocol/replies.js';
 import { recentMessages } from './catch-up.js';
@@ -47,6 +48,8 @@ export class Encoder {
   #body(state: RoomState, reply: Exclude<RoomReply, { kind: 'joined' }>): string {
     const roomId = roomIdOf(state.key);
     switch (reply.kind) {
+      case 'page':
+        return this.#page(state, reply);
       case 'message':
         return this.#message(reply.message);
       case 'deleted':
@@ -69,17 +72,25 @@ export class Encoder {
     return `{"roomId":${roomId},"messages":${messages},"success":true,"seq":${state.lastSeq},"version":${state.lastVersion},"unread":${reply.unread}}`;
   }
 
+  #page(state: RoomState, { query, messages }: Extract<RoomReply, { kind: 'page' }>): string {
+    if (messages === null) return 'null';
+    const recent = recentMessages(state, this.#limits);
+    // What joins are told is the likeliest page to be asked for.
+    const whole = messages.length > 0 && messages.length === recent.length && messages.at(-1)?.seq === state.lastSeq;
+    return encodePage(query, messages, state.lastSeq, whole ? this.#recent(state) : encodeMessages(messages));
+  }
+
   #changed(state: RoomState, since: number, changed: readonly Message[]): string {
     let texts = this.#catchUps.get(state);
     if (texts === undefined) this.#catchUps.set(state, (texts = new Map<number, string>()));
     let text = texts.get(since);
-    if (text === undefined) texts.set(since, (text = arrayOf(changed)));
+    if (text === undefined) texts.set(since, (text = encodeMessages(changed)));
     return text;
   }
 
   #recent(state: RoomState): string {
     if (state.text !== null) return state.text;
-    state.text = arrayOf(recentMessages(state, this.#limits));
+    state.text = encodeMessages(recentMessages(state, this.#limits));
     this.#withText.add(state);
     if (this.#withText.size > textsKept)
       for (const oldest of this.#withText) {
@@ -129,10 +140,6 @@ export class Encoder {
     if (this.#last?.message !== message) this.#last = { message, text: encodeMessage(message) };
     return this.#last.text;
   }
-}
-
-function arrayOf(messages: readonly Message[]): string {
-  return `[${messages.map(encodeMessage).join(',')}]`;
 }
 
 function broadcast(packet: string, version: number | null, except: string | null): Broadcast {

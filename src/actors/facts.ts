@@ -44,6 +44,7 @@ export function needs(state: RoomState, command: Command, limits: ActorLimits): 
     case 'stop_typing':
     case 'typing_users':
     case 'announce':
+    case 'page':
     case 'forget':
     case 'tick':
       return nothing;

@@ -2,6 +2,7 @@
 import type { RoomEvent } from './protocol/events.js';
 import type { Decision } from './protocol/decision.js';
 import type { Message } from './protocol/message.js';
+import type { PageQuery } from './protocol/pages.js';
 import type { CatchUp } from './catch-up.js';
 import { reject, type RejectionCode } from './rejections.js';
 
@@ -10,6 +11,8 @@ export type RoomReply =
   | { readonly kind: 'deleted'; readonly message: Message }
   | { readonly kind: 'marked'; readonly messageIds: readonly string[]; readonly from: number; readonly upTo: number }
   | { readonly kind: 'joined'; readonly catchUp: CatchUp; readonly unread: number }
+  /** Null: not in memory. */
+  | { readonly kind: 'page'; readonly query: PageQuery; readonly messages: readonly Message[] | null }
   | { readonly kind: 'left' }
   | { readonly kind: 'typing_users'; readonly userIds: readonly string[] }
   | { readonly kind: 'done' };

@@ -13,6 +13,7 @@ import type { Facts, Need, RoomSnapshot } from './protocol/state.js';
 import { Encoder } from './encoding.js';
 import { needs, supply } from './facts.js';
 import { decideAnnounce, decideForget, decideJoin, decideLeave, evolveOccupants, hosts } from './occupants.js';
+import { decidePage } from './pages.js';
 import { decideMark, evolveReceipt } from './receipts.js';
 import { decideEvict, evolveEviction } from './removals.js';
 import type { RoomDecision, RoomReply } from './reply.js';
@@ -95,6 +96,8 @@ function decide(
       return decideAnnounce(state, command);
     case 'evict':
       return decideEvict(state, command, now, known);
+    case 'page':
+      return decidePage(state, command);
     case 'forget':
       return decideForget(state, command, now);
     case 'tick':

@@ -13,6 +13,7 @@ import type { Rooms } from '../runtime/rooms.js';
 import type { ReadStore } from '../runtime/store/port.js';
 import type { Access } from './access.js';
 import { Admission } from './admission.js';
+import { Changes } from './changes.js';
 import { Departures } from './departures.js';
 import type { Directory } from './directory.js';
 import { describe } from './failures.js';
@@ -29,7 +30,16 @@ import { absent, refusal, refuse } from './refusals.js';
 import { Whereabouts } from './whereabouts.js';
 
 export interface ChatParts {
-  readonly config: InputLimits & Pick<Config, 'replyDeadlineMs' | 'mailboxCapacity'>;
+  readonly config: InputLimits &
+    Pick<
+      Config,
+      | 'replyDeadlineMs'
+      | 'mailboxCapacity'
+      | 'roomRecentMessages'
+      | 'catchUpStreams'
+      | 'catchUpStreamMs'
+      | 'catchUpIdleMs'
+    >;
   readonly rooms: Rooms;
   readonly reads: ReadStore;
   readonly access: Access;
@@ -48,7 +58,17 @@ export function createChat(parts: ChatParts): Chat {
   const reading = new Reading(log, config.replyDeadlineMs);
   const whereabouts = new Whereabouts((ids) => reads.locate(ids));
   const departures = new Departures(rooms, newId, log);
-  const history = new History({ limits: config, requests, reads, reading, admission });
+  const history = new History({
+    limits: config,
+    recentMessages: config.roomRecentMessages,
+    requests,
+    rooms,
+    reads,
+    reading,
+    admission,
+    newId,
+  });
+  const changes = new Changes({ config, requests, reads, reading, admission });
   const receipts = new Receipts({
     limits: config,
     requests,
@@ -216,6 +236,8 @@ export function createChat(parts: ChatParts): Chat {
     markAndList: (caller, level, input) => receipts.markAndList(caller, level, input),
     history: (caller, input) => history.page(caller, input),
     unread: (caller, input) => history.unread(caller, input),
+    changes: (caller, input) => changes.lines(caller, input),
+    counts: () => ({ pages: history.counts, catchUps: changes.open }),
     depart(userId, socketId, key, returned = never) {
       departures.tell(userId, socketId, key, returned);
     },

@@ -1,37 +1,63 @@
-/** Pages of a conversation and unread counts: reads of what is committed, after the caller's access is known. */
-import { encodeMessage } from '../actors/protocol/message.js';
+/**
+ * Pages of a conversation and unread counts: reads of what is committed, after the caller's access is known. A page comes out
+ * of the room's memory where this node has it, else from the store; equal pages that are asked for at once are read once.
+ */
 import type { RoomKey } from '../actors/protocol/ids.js';
-import type { Page, PageQuery, ReadStore } from '../runtime/store/port.js';
+import { encodePage, type PageQuery } from '../actors/protocol/pages.js';
+import type { Rooms } from '../runtime/rooms.js';
+import type { ReadStore } from '../runtime/store/port.js';
 import type { Admission } from './admission.js';
 import type { InputLimits } from './input/fields.js';
 import { readConversation, readHistory } from './input/requests.js';
-import type { HistoryPage, Identity, RateLimiter, Result } from './port.js';
+import type { ChatCounts, Identity, RateLimiter, Result } from './port.js';
 import type { Reading } from './reading.js';
 import { absent, refusal, refuse } from './refusals.js';
+import { SharedReads } from './shared-reads.js';
 
 export interface HistoryParts {
   readonly limits: InputLimits;
+  /** Messages that a room's memory holds at most. */
+  readonly recentMessages: number;
   readonly requests: RateLimiter;
+  readonly rooms: Pick<Rooms, 'page'>;
   readonly reads: ReadStore;
   readonly reading: Reading;
   readonly admission: Admission;
+  readonly newId: () => string;
 }
+
+/** Rooms asked for a page at once: what they answer may be large. Over it the store is asked. */
+const roomsAtOnce = 128;
+
+/** Different pages read at once, and callers that wait for pages. */
+const pagesAtOnce = { things: 1_000, callers: 10_000 };
 
 export class History {
   readonly #parts: HistoryParts;
+  readonly #pages = new SharedReads<Result<string>>(pagesAtOnce);
+  #asking = 0;
+  #memory = 0;
+  #store = 0;
 
   constructor(parts: HistoryParts) {
     this.#parts = parts;
   }
 
-  async page(caller: Identity, input: unknown): Promise<Result<HistoryPage>> {
+  get counts(): ChatCounts['pages'] {
+    return { memory: this.#memory, store: this.#store, shared: this.#pages.shared };
+  }
+
+  /** JSON text of `{ data, pagination }`. */
+  async page(caller: Identity, input: unknown): Promise<Result<string>> {
     const waiting = this.#spend(caller);
     if (waiting !== null) return waiting;
     const request = readHistory(input, caller.userId, this.#parts.limits);
     if (!request.ok) return request;
     const { key, query } = request.value;
-    const page = await this.#read(caller, key, 'page', (reads) => reads.page(key, query));
-    return page.ok ? { ok: true, value: describePage(page.value, query) } : page;
+    const refused = await this.#refused(caller, key);
+    if (refused !== null) return refused;
+    const page = await this.#pages.read(nameOf(key, query), () => this.#read(key, query));
+    return page ?? refuse('OVERLOADED');
   }
 
   async unread(caller: Identity, input: unknown): Promise<Result<number>> {
@@ -39,7 +65,9 @@ export class History {
     if (waiting !== null) return waiting;
     const key = readConversation(input, caller.userId, this.#parts.limits);
     if (!key.ok) return key;
-    return this.#read(caller, key.value, 'unread', (reads) => reads.unread(key.value, caller.userId));
+    const { reads, reading } = this.#parts;
+    const refused = await this.#refused(caller, key.value);
+    return refused ?? reading.run('unread', () => reads.unread(key.value, caller.userId));
   }
 
   /** Input that is not valid costs a request as well. */
@@ -48,40 +76,41 @@ export class History {
     return wait > 0 ? refuse('RATE_LIMITED', undefined, wait) : null;
   }
 
-  async #read<T>(
-    caller: Identity,
-    key: RoomKey,
-    kind: string,
-    read: (reads: ReadStore) => Promise<T>,
-  ): Promise<Result<T>> {
-    const { reads, reading, admission } = this.#parts;
-    const verdict = await admission.verdict(caller.userId, key);
-    if (verdict !== 'yes') return verdict === 'no' ? refusal(absent.room) : refuse('UNAVAILABLE');
-    return reading.run(kind, () => read(reads));
+  async #refused(caller: Identity, key: RoomKey): Promise<Result<never> | null> {
+    const verdict = await this.#parts.admission.verdict(caller.userId, key);
+    if (verdict === 'yes') return null;
+    return verdict === 'no' ? refusal(absent.room) : refuse('UNAVAILABLE');
+  }
+
+  async #read(key: RoomKey, query: PageQuery): Promise<Result<string>> {
+    const { reads, reading } = this.#parts;
+    const known = await this.#fromMemory(key, query);
+    if (known !== null) {
+      this.#memory += 1;
+      return { ok: true, value: known };
+    }
+    this.#store += 1;
+    const page = await reading.run('page', () => reads.page(key, query));
+    if (!page.ok) return page;
+    const { messages, total } = page.value;
+    return { ok: true, value: encodePage(query, messages, total) };
+  }
+
+  async #fromMemory(key: RoomKey, query: PageQuery): Promise<string | null> {
+    const { rooms, newId, recentMessages } = this.#parts;
+    const { from } = query;
+    const behind = from.by === 'offset' && from.offset >= recentMessages;
+    if (behind || this.#asking >= roomsAtOnce) return null;
+    this.#asking += 1;
+    try {
+      return await rooms.page({ kind: 'page', key, id: newId(), query });
+    } finally {
+      this.#asking -= 1;
+    }
   }
 }
 
-function describePage({ messages, total }: Page, { limit, from }: PageQuery): HistoryPage {
-  return {
-    data: `[${messages.map(encodeMessage).join(',')}]`,
-    limit,
-    offset: from.by === 'offset' ? from.offset : null,
-    total,
-    ...neighbours(messages[0]?.seq, messages.at(-1)?.seq, total, from),
-  };
-}
-
-/** Seqs are 1..total without a gap, so the ends of a page tell whether there is more on either side. */
-function neighbours(
-  first: number | undefined,
-  last: number | undefined,
-  total: number,
-  from: PageQuery['from'],
-): { readonly next: number | null; readonly prev: number | null } {
-  if (first !== undefined && last !== undefined) {
-    return { next: first > 1 ? first : null, prev: last < total ? last : null };
-  }
-  if (total === 0) return { next: null, prev: null };
-  // An empty page lies beyond one end of the room: beyond the newest message, or before the oldest.
-  return from.by === 'after' ? { next: total + 1, prev: null } : { next: null, prev: 0 };
+/** Ids have no control characters, and a key that has some starts with one. */
+function nameOf(key: RoomKey, { limit, from }: PageQuery): string {
+  return `${key}\u0000${limit} ${from.by} ${from.by === 'offset' ? from.offset : from.seq}`;
 }

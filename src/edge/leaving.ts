@@ -3,7 +3,7 @@
  * a leave would not know whom to miss, and the others would never be told. So the edge announces these sockets too, and the
  * leave that follows has its effect.
  */
-import type { Command, LeaveCommand } from '../actors/protocol/commands.js';
+import type { Command, LeaveCommand, PageCommand } from '../actors/protocol/commands.js';
 import type { RoomKey } from '../actors/protocol/ids.js';
 import { rejections } from '../actors/rejections.js';
 import type { Outcome } from '../runtime/frames.js';
@@ -53,6 +53,10 @@ export class Leaving implements Rooms {
     return new Promise((resolve) => {
       this.send(command, resolve);
     });
+  }
+
+  page(command: PageCommand): Promise<string | null> {
+    return this.#rooms.page(command);
   }
 
   #add({ key, socketId, userId }: LeaveCommand): void {

@@ -32,24 +32,28 @@ export interface Done {
 /** Called exactly once. For a command that reached a room: synchronously, before the bursts of the same frame. */
 export type Finish = (result: Result<Done>) => void;
 
-/** One page of a conversation, messages already encoded. */
-export interface HistoryPage {
-  /** JSON text of an array of message objects, oldest first. */
-  readonly data: string;
-  readonly limit: number;
-  readonly offset: number | null;
-  readonly total: number;
-  /** The seq to pass as `before` for the next older page; null at the beginning. */
-  readonly next: number | null;
-  /** The seq to pass as `after` for the next newer page; null at the end. */
-  readonly prev: number | null;
-}
-
 /** What a receipt newly covered, in one conversation. */
 export interface Covered {
   readonly key: RoomKey;
   /** The body of the mark reply: `{ roomId, messageIds, from, upTo }`. */
   readonly body: string;
+}
+
+export interface ChatCounts {
+  /** Pages of history by where they came from; `shared`: answered by a read that somebody else had asked for. */
+  readonly pages: { readonly memory: number; readonly store: number; readonly shared: number };
+  /** Catch-ups under way. */
+  readonly catchUps: number;
+}
+
+/** What changed in a conversation as lines of JSON, see `changes.ts`; some lines at a time. */
+export interface ChangeLines {
+  /** The next lines; null behind the last one. Never rejects: what goes wrong is told in the last line. */
+  next(): Promise<string | null>;
+  /** Nobody reads on: frees what is held. Tolerates a second call. */
+  close(): void;
+  /** Told once when it was closed because the next lines were not asked for in time. */
+  onLapse(listener: () => void): void;
 }
 
 /** `input` is whatever the client sent, unchecked. */
@@ -66,9 +70,17 @@ export interface Chat {
   mark(caller: Identity, level: 'read' | 'delivered', input: unknown): Promise<Result<readonly Covered[]>>;
   /** The same, answering with the messages newly covered (JSON text of an array), for REST. */
   markAndList(caller: Identity, level: 'read' | 'delivered', input: unknown): Promise<Result<string>>;
-  /** `{ roomId }` or `{ userId }` with `limit`, and one of `offset`, `before`, `after`, `around`. */
-  history(caller: Identity, input: unknown): Promise<Result<HistoryPage>>;
+  /**
+   * `{ roomId }` or `{ userId }` with `limit`, and one of `offset`, `before`, `after`, `around`. Answers JSON text of
+   * `{ data, pagination }`: messages oldest first, and in `next` and `prev` the seqs to pass as `before` for the next older
+   * page and as `after` for the next newer one; null at the ends.
+   */
+  history(caller: Identity, input: unknown): Promise<Result<string>>;
   unread(caller: Identity, input: unknown): Promise<Result<number>>;
+  /** `{ roomId }` or `{ userId }` with `since`, a version (0 unless said): all that changed, however much it is. */
+  changes(caller: Identity, input: unknown): Promise<Result<ChangeLines>>;
+  /** For metrics. */
+  counts(): ChatCounts;
   /**
    * A socket is gone from a room (disconnect, expiry): never refused for rate or access, and told until the room has answered.
    * @param returned asked each time before it is told: true when the socket has come back, so that nothing is to be told

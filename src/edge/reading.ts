@@ -21,12 +21,20 @@ export class Reading {
     this.#failures = new FailureLog(log);
   }
 
-  /** @param kind names the read in the log */
-  async run<T>(kind: string, read: () => Promise<T>): Promise<Result<T>> {
+  /**
+   * @param kind names the read in the log
+   * @param onLate given what comes after the caller was refused, for what must be closed
+   */
+  async run<T>(kind: string, read: () => Promise<T>, onLate?: (value: T) => void): Promise<Result<T>> {
     if (this.#running >= readsAtOnce) return refuse('OVERLOADED');
     this.#running += 1;
     try {
-      return { ok: true, value: await within(read(), this.#deadlineMs) };
+      const reading = read();
+      const value = await within(reading, this.#deadlineMs).catch((error: unknown) => {
+        if (onLate !== undefined) reading.then(onLate, () => undefined);
+        throw error;
+      });
+      return { ok: true, value };
     } catch (error) {
       this.#failures.warn(`read_${kind}`, describe(error), 'read failed');
       return refuse('UNAVAILABLE');

@@ -9,18 +9,14 @@ type Refused = Extract<Result<never>, { ok: false }>;
 
 const json = { 'Content-Type': 'application/json; charset=UTF-8' } as const;
 
-/**
- * A success whose `data` is JSON text already: it is spliced in, never parsed and printed again.
- * @param rest further fields as JSON text, starting with a comma
- */
-export function success(
-  c: Context,
-  message: string,
-  data: string,
-  status: ContentfulStatusCode = 200,
-  rest = '',
-): Response {
-  return c.body(`{"success":true,"message":${JSON.stringify(message)},"data":${data}${rest}}`, status, json);
+/** A success whose `data` is JSON text already: it is spliced in, never parsed and printed again. */
+export function success(c: Context, message: string, data: string, status: ContentfulStatusCode = 200): Response {
+  return successOf(c, message, `{"data":${data}}`, status);
+}
+
+/** @param fields JSON text of an object: `data` and whatever is beside it */
+export function successOf(c: Context, message: string, fields: string, status: ContentfulStatusCode = 200): Response {
+  return c.body(`{"success":true,"message":${JSON.stringify(message)},${fields.slice(1)}`, status, json);
 }
 
 /** A refusal with its status, and `Retry-After` in whole seconds where coming back helps. */

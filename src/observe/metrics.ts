@@ -20,9 +20,18 @@ export interface EdgeCounts {
   readonly gaps: number;
 }
 
+/** What the reads of history count for themselves. */
+export interface ReadCounts {
+  /** By where they came from. */
+  readonly pages: Readonly<Record<'memory' | 'store' | 'shared', number>>;
+  /** Under way. */
+  readonly catchUps: number;
+}
+
 /** What is measured by asking, at a scrape. */
 export interface Sources {
   readonly edge: EdgeCounts;
+  reads(): ReadCounts;
   /** Commands waiting per shard, by shard number. */
   mailboxDepths(): readonly number[];
 }
@@ -108,6 +117,16 @@ export function createMetrics(): Metrics {
     },
   });
   new Counter({
+    name: `${prefix}history_pages_total`,
+    help: 'Pages of history by where they came from',
+    labelNames: ['source'],
+    registers,
+    collect() {
+      this.reset();
+      for (const [source, count] of Object.entries(sources?.reads().pages ?? {})) this.inc({ source }, count);
+    },
+  });
+  new Counter({
     name: `${prefix}http_requests_total`,
     help: 'REST requests by route template',
     labelNames: ['method', 'route', 'status'],
@@ -123,6 +142,14 @@ export function createMetrics(): Metrics {
     registers,
     collect() {
       this.set(sources?.edge.sockets ?? 0);
+    },
+  });
+  new Gauge({
+    name: `${prefix}catch_up_streams`,
+    help: 'Catch-ups that are being streamed',
+    registers,
+    collect() {
+      this.set(sources?.reads().catchUps ?? 0);
     },
   });
   new Gauge({

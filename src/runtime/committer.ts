@@ -159,7 +159,7 @@ export class Committer<State, Reply> {
   async #attempt(batch: Batch, keys: ReadonlySet<RoomKey>): Promise<Committed | 'halve'> {
     const { behaviour, residents, ownership, metrics } = this.#options;
     const now = Date.now();
-    const cells = await residents.activate(keys, now);
+    const cells = await residents.activate(this.#toActivate(batch, keys), now);
     const { asked, rows } = gather(behaviour, batch.commands, cells);
     if (rows > rowsPerBatch && batch.commands.length > 1) return 'halve';
     if (batch.lookUp && batch.known === null) await this.#lookUp(batch);
@@ -180,6 +180,15 @@ export class Committer<State, Reply> {
     }
     residents.settle(cells.values());
     return staged;
+  }
+
+  /** Pages are answered from memory alone: they read no room into it. */
+  #toActivate({ commands }: Batch, keys: ReadonlySet<RoomKey>): ReadonlySet<RoomKey> {
+    if (!commands.some(({ kind }) => kind === 'page')) return keys;
+    const rooms = new Set<RoomKey>();
+    for (const { kind, key } of commands)
+      if (keys.has(key) && (kind !== 'page' || this.#options.residents.holds(key))) rooms.add(key);
+    return rooms;
   }
 
   /** What the actors need from behind their memory, for the whole batch in one read. */

@@ -93,6 +93,12 @@ export class Residents<State, Reply> {
     return this.#cells.get(key)?.state ?? null;
   }
 
+  /** Whether a room can answer without anything being read. */
+  holds(key: RoomKey): boolean {
+    const cell = this.#cells.get(key);
+    return cell !== undefined && cell.state !== null && !cell.stale;
+  }
+
   /** Active cells for the keys (distinct), reading from the store what is cold or stale in one go. */
   async activate(keys: Iterable<RoomKey>, now: number): Promise<Map<RoomKey, RoomCell<State>>> {
     const cells = new Map<RoomKey, RoomCell<State>>();

@@ -1,5 +1,5 @@
 /** THE facade: all that the edges know of the runtime. Commands go in, outcomes and bursts come out, in order. */
-import type { AnnounceCommand, Command } from '../actors/protocol/commands.js';
+import type { AnnounceCommand, Command, PageCommand } from '../actors/protocol/commands.js';
 import type { Broadcast } from '../actors/protocol/events.js';
 import type { RoomKey } from '../actors/protocol/ids.js';
 import type { Burst, Outcome } from './frames.js';
@@ -66,6 +66,12 @@ export interface Rooms {
   send(command: Command, replyTo: ReplyTo): void;
   /** The same as a promise; it never rejects. */
   ask(command: Command): Promise<Outcome>;
+  /**
+   * A page out of a room's memory, where this node has it: JSON text as in `actors/protocol/replies.ts`. It says no less than
+   * every answer given before the call. Null where the store is to be asked: the room is not in memory here, or not all of
+   * the page is, or the room does not answer soon. Never rejects.
+   */
+  page(command: PageCommand): Promise<string | null>;
   /** The one edge of this process. */
   attach(listener: EdgeListener): void;
   /** False before the start, while draining and after the stop; true also while no worker can serve for a moment. */

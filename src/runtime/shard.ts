@@ -12,7 +12,7 @@ import type { ShardPlan, ShardSettings } from './host-protocol.js';
 import { Ownership, ShardStopped } from './ownership.js';
 import { partitionOf } from './placement.js';
 import { Residents } from './residents.js';
-import { StoreError, type Fence, type Writer } from './store/port.js';
+import { StoreError, usualIdleSessionMs, type Fence, type Writer } from './store/port.js';
 
 export interface ShardMetrics extends CommitterMetrics {
   resident(shard: number, rooms: number): void;
@@ -52,7 +52,6 @@ export class Shard<State, Reply> {
   /** The lane: everything is chained to its end. At most one of each kind waits in it: a frame, a tick, a sweep, … */
   #tail: Promise<void> = Promise.resolve();
   #stopped = false;
-  #lastTalk = 0;
   #timers: NodeJS.Timeout[] = [];
   #tick: { readonly at: number; readonly timer: NodeJS.Timeout } | null = null;
   readonly #deadlines = new Map<string, number>();
@@ -101,7 +100,6 @@ export class Shard<State, Reply> {
     const { idleTtlMs } = this.#options.settings;
     await this.#enqueue(() => this.#ownership.ensure());
     if (this.#stopped) return;
-    this.#lastTalk = Date.now();
     this.#settleOwnership();
     this.#report();
     const sweepMs = Math.min(5_000, Math.max(10, idleTtlMs / 4));
@@ -164,8 +162,8 @@ export class Shard<State, Reply> {
 
   async #commit(frame: Omit<CommandFrame, 'type' | 'shard'>): Promise<FrameReply> {
     const { shard } = this.#options.plan;
+    await this.#prove();
     const { outcomes, bursts } = await this.#committer.commit(frame.commands, frame.resent);
-    this.#lastTalk = Date.now();
     this.#residents.evictSurplus();
     this.#report();
     this.#watch(frame.commands.map((command) => command.key));
@@ -233,13 +231,29 @@ export class Shard<State, Reply> {
     return Promise.resolve();
   }
 
+  /** How long ago it is that the partitions were certainly ours, in ms. */
+  #provenFor(): number {
+    return performance.now() - this.#ownership.writer.provenAt;
+  }
+
+  /**
+   * Memory speaks of rooms (joins, pages) without asking the store, so nothing is decided on it once the database might have
+   * given the partitions to another node: that of a process which was frozen could hold what was deleted elsewhere since.
+   */
+  async #prove(): Promise<void> {
+    const { idleSessionMs = usualIdleSessionMs } = this.#options.settings;
+    if (this.#provenFor() > idleSessionMs / 2) await this.#beat();
+  }
+
   /** @param now even if there was talk lately: the session is said to be gone */
   async #heartbeat(now = false): Promise<void> {
-    if (this.#stopped || (!now && Date.now() - this.#lastTalk < heartbeatMs / 2)) return;
+    if (!this.#stopped && (now || this.#provenFor() >= heartbeatMs / 2)) await this.#beat();
+  }
+
+  async #beat(): Promise<void> {
     try {
       await this.#ownership.ensure();
       await this.#ownership.writer.heartbeat();
-      this.#lastTalk = Date.now();
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
       this.#options.log.warn({ failure: error.failure, err: error }, 'the heartbeat failed');

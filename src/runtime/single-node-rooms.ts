@@ -2,9 +2,10 @@
  * The Rooms facade of a service that is one node: every partition is held here or waited for, so every command goes to its
  * lane. Where there are several nodes, the router of `cluster/` takes this place.
  */
-import type { Command } from '../actors/protocol/commands.js';
+import type { Command, PageCommand } from '../actors/protocol/commands.js';
 import { reject } from '../actors/rejections.js';
 import type { Outcome } from './frames.js';
+import { memoryPage } from './memory-page.js';
 import type { RoomRuntime } from './room-runtime.js';
 import type { EdgeListener, ReplyTo, Rooms } from './rooms.js';
 
@@ -32,6 +33,10 @@ export class SingleNodeRooms implements Rooms {
 
   ask(command: Command): Promise<Outcome> {
     return new Promise((resolve) => this.send(command, resolve));
+  }
+
+  page(command: PageCommand): Promise<string | null> {
+    return this.accepting ? memoryPage(this.#runtime, command) : Promise.resolve(null);
   }
 
   attach(listener: EdgeListener): void {

@@ -88,6 +88,10 @@ export function stage<State, Reply>(
 
   function stageOne(command: Command, index: number): readonly Broadcast[] {
     const cell = cells.get(command.key);
+    if (cell === undefined && command.kind === 'page') {
+      outcomes.push(notInMemory);
+      return none;
+    }
     if (cell === undefined || cell.state === null) throw new Error('room is not active');
     const before = cell.state;
     const occupied = behaviour.occupied(before);
@@ -115,4 +119,6 @@ export function stage<State, Reply>(
 }
 
 const none: readonly Broadcast[] = [];
+/** As an actor says of a page that it does not have. */
+const notInMemory: LaneOutcome = { ok: true, answer: { body: 'null', resync: null } };
 const full: Refusal = { ok: false, rejection: reject('OVERLOADED', 'Too many rooms are in use, try again shortly') };

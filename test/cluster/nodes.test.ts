@@ -35,6 +35,31 @@ test('rooms are one, whichever node holds them: sends, occupants and typing cros
   }
 });
 
+test('a page is the same at every node: its owner has it in memory, the others in the store, and each has what was acked', async (t) => {
+  const nodes = await Nodes.start(t, 2);
+  await nodes.shared([0, 1]);
+  const memory = (): Promise<number[]> =>
+    Promise.all([0, 1].map((node) => nodes.metric(node, 'history_pages_total{source="memory"}')));
+  let asked = 0;
+  const before = await memory();
+  for (let round = 0; round < 8; round++) {
+    const room = unique('room');
+    const ann = await nodes.member(t, round % 2, 'ann', room);
+    for (let n = 0; n < 5; n++) {
+      const { id } = await ann.send(room, `m${n}`);
+      if (n === 2) await ann.ask('delete_message', { messageId: id });
+      const [one, two] = await Promise.all([0, 1].map((node) => nodes.rest(node, 'bob').get(`/messages/room/${room}`)));
+      t.is(one?.text, two?.text);
+      t.like(one?.body.pagination, { total: n + 1 });
+      t.is(one?.text.includes('"m2"'), false);
+      asked++;
+    }
+  }
+  const [first = 0, second = 0] = (await memory()).map((count, node) => count - (before[node] ?? 0));
+  t.is(first + second, asked, 'of both answers one comes from memory');
+  t.true(first > 0 && second > 0);
+});
+
 test('direct conversations reach every socket of both users on every node', async (t) => {
   const nodes = await Nodes.start(t, 2);
   const [ann, phone, laptop] = [unique('ann'), unique('bob'), ''];

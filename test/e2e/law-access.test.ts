@@ -94,6 +94,8 @@ test('law 10: every REST route with ids of a closed room answers exactly like on
     ['GET', (roomId) => `/messages/room/${roomId}`],
     ['GET', (roomId) => `/messages/room/${roomId}?before=2`],
     ['GET', (roomId) => `/messages/room/${roomId}?around=1`],
+    ['GET', (roomId) => `/messages/room/${roomId}/changes`],
+    ['GET', (roomId) => `/messages/room/${roomId}/changes?since=1`],
     ['GET', (roomId) => `/messages/unread/${roomId}`],
     ['PUT', () => '/messages/read', (_, messageId) => ({ messageIds: [messageId] })],
     ['PUT', () => '/messages/read', (roomId, messageId) => ({ roomId, messageIds: [messageId] })],

@@ -41,6 +41,8 @@ for (const { name, filler, how } of cases)
           history: (await own.rest('bob').get(`/messages/room/${room}`)).body,
           around: (await own.rest('bob').get(`/messages/room/${room}?around=1`)).body,
           after: (await own.rest('bob').get(`/messages/room/${room}?after=0`)).body,
+          changes: (await own.rest('bob').get(`/messages/room/${room}/changes`)).text,
+          'changes since the edit': (await own.rest('bob').get(`/messages/room/${room}/changes?since=2`)).text,
           get_messages: await bob.ask('get_messages', { roomId: room, after: 0 }),
           'read receipt': (await own.rest(unique('reader')).put('/messages/read', { messageIds: [id, reply.id] })).body,
           'the retry of the send': await ann.ask('send_message', message),

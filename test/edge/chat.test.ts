@@ -195,8 +195,12 @@ test('pages say where the next older and newer ones begin', async (t) => {
   const ends = async (input: object): Promise<unknown> => {
     const result = await chat.history(ann, { roomId: 'r', limit: 2, ...input });
     if (!result.ok) return result;
-    const { data, next, prev, total, offset } = result.value;
-    return [(JSON.parse(data) as { seq: number }[]).map(({ seq }) => seq), next, prev, total, offset];
+    const { data, pagination } = JSON.parse(result.value) as {
+      data: { seq: number }[];
+      pagination: Record<string, number | null>;
+    };
+    const { next, prev, total, offset } = pagination;
+    return [data.map(({ seq }) => seq), next, prev, total, offset];
   };
   t.deepEqual(await ends({}), [[4, 5], 4, null, 5, 0]);
   t.deepEqual(await ends({ before: 4 }), [[2, 3], 2, 3, 5, null]);

@@ -10,6 +10,7 @@ function setUp() {
   const rooms: Rooms = {
     accepting: true,
     attach: () => undefined,
+    page: () => Promise.resolve(null),
     ask: () => Promise.reject(new Error('not asked')),
     send: (_, replyTo) => void waiting.push(replyTo),
   };

@@ -14,7 +14,8 @@ export interface Answer<T> {
 export async function answerOf<T>(response: Response): Promise<Answer<T>> {
   const text = await response.text();
   let body: Envelope<T> = { success: false };
-  if (response.headers.get('content-type')?.includes('json') === true) body = JSON.parse(text) as Envelope<T>;
+  if (response.headers.get('content-type')?.startsWith('application/json') === true)
+    body = JSON.parse(text) as Envelope<T>;
   return { status: response.status, headers: response.headers, text, body };
 }
 

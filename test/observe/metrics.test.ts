@@ -41,7 +41,11 @@ test('counts of the main thread appear under the prefix', async (t) => {
   metrics.requested('GET', '/messages/room/:roomId', 200, null);
   metrics.requested('GET', '/messages/room/:roomId', 200, null);
   metrics.requested('POST', '/messages', 503, 'OVERLOADED');
-  metrics.watch({ edge: { ...edge, refusals: new Map([['OVERLOADED', 2]]) }, mailboxDepths: () => [5, 0] });
+  metrics.watch({
+    edge: { ...edge, refusals: new Map([['OVERLOADED', 2]]) },
+    reads: () => ({ pages: { memory: 4, store: 3, shared: 2 }, catchUps: 1 }),
+    mailboxDepths: () => [5, 0],
+  });
   const { contentType, body } = await metrics.render([]);
   t.regex(contentType, /^text\/plain; version=0\.0\.4/);
   const found = series(body);
@@ -53,6 +57,10 @@ test('counts of the main thread appear under the prefix', async (t) => {
   t.is(found['dinguscord_messages_refused_connections_total'], 2);
   t.is(found['dinguscord_messages_version_gaps_total'], 1);
   t.is(found['dinguscord_messages_worker_restarts_total'], 1);
+  t.is(found['dinguscord_messages_history_pages_total{source="memory"}'], 4);
+  t.is(found['dinguscord_messages_history_pages_total{source="store"}'], 3);
+  t.is(found['dinguscord_messages_history_pages_total{source="shared"}'], 2);
+  t.is(found['dinguscord_messages_catch_up_streams'], 1);
   t.is(found['dinguscord_messages_sockets'], 7);
   t.is(found['dinguscord_messages_mailbox_depth{shard="0"}'], 5);
   t.is(found['dinguscord_messages_mailbox_depth{shard="1"}'], 0);

@@ -82,6 +82,20 @@ export class MemoryWriter implements Writer {
     });
   }
 
+  /** A session that is held has just answered, unless a test says otherwise. */
+  proven: number | null = null;
+  heartbeats = 0;
+
+  get provenAt(): number {
+    if (!this.#held) return -Infinity;
+    return this.proven ?? performance.now();
+  }
+
+  /** Another one has taken the partitions, and this session has not heard of it yet. */
+  end(): void {
+    this.#held = false;
+  }
+
   onLost(): void {
     // This session ends only in the middle of a call.
   }
@@ -169,7 +183,8 @@ export class MemoryWriter implements Writer {
   }
 
   heartbeat(): Promise<void> {
-    return this.#answer(() => undefined);
+    this.heartbeats += 1;
+    return this.#answer(() => void (this.proven = null));
   }
 
   release(): Promise<void> {

@@ -160,6 +160,51 @@ test('the sockets of dead nodes are forgotten, in rooms that have some', async (
   );
 });
 
+function page(key: string, limit = 5): Command {
+  return { kind: 'page', id: uuidv7(), key, query: { limit, from: { by: 'offset', offset: 0 } } };
+}
+
+function bodyOf(reply: FrameReply, at = 0): unknown {
+  const outcome = reply.outcomes[at];
+  return outcome?.ok === true ? JSON.parse(outcome.answer.body) : outcome;
+}
+
+test('a page reads no room into memory: it is answered where the room is there, with what was sent before it', async (t) => {
+  const { writer, run } = await setUp(t, [0, 1]);
+  const [warm, cold] = [roomOf(0), roomOf(1)];
+  t.is(bodyOf(await run(page(warm))), null);
+  t.deepEqual(writer.roomsRead, []);
+  await run(join(warm, 'ann', 'n/1'));
+  const reads = writer.roomsRead.length;
+  const reply = await run(send(warm), page(warm), page(cold), send(warm), page(warm));
+  t.like(bodyOf(reply, 1), { data: [{ seq: 1 }], pagination: { total: 1 } });
+  t.is(bodyOf(reply, 2), null);
+  t.like(bodyOf(reply, 4), { data: [{ seq: 1 }, { seq: 2 }], pagination: { total: 2, next: null, prev: null } });
+  t.deepEqual(writer.roomsRead.slice(reads), []);
+  writer.mishaps.push({ failure: 'data', applied: false });
+  t.like(await run(send(warm)), { outcomes: [{ ok: false }] });
+  t.is(bodyOf(await run(page(warm))), null, 'a frame that did not commit leaves no memory to speak from');
+});
+
+test('laws 6, 11: memory that may be another owner’s by now says nothing before the session has proven itself', async (t) => {
+  const { writer, run } = await setUp(t, [0]);
+  const key = roomOf(0);
+  await run(join(key, 'ann', 'n/1'), send(key));
+  t.truthy(bodyOf(await run(page(key))));
+  t.is(writer.heartbeats, 0);
+  // Frozen for a while, but nobody took it.
+  writer.proven = performance.now() - 6_000;
+  t.truthy(bodyOf(await run(page(key))));
+  t.is(writer.heartbeats, 1);
+  // Frozen, and another one was the owner meanwhile.
+  writer.proven = performance.now() - 60_000;
+  writer.end();
+  t.is(bodyOf(await run(page(key))), null);
+  const reads = writer.roomsRead.length;
+  await run(join(key, 'bob', 'n/2'));
+  t.deepEqual(writer.roomsRead.slice(reads), [key]);
+});
+
 test('law 9: a shard that is full of occupied rooms serves on, refuses to occupy more, and has place after a leave', async (t) => {
   const { writer, run } = await setUp(t, [0, 1, 2, 3], 3);
   const rooms = [0, 1, 2, 3].map(roomOf);

@@ -1,8 +1,10 @@
 /** What the reads answer, beside a naive model in memory: pages, receipt counts, snapshots, unread counts, covered messages. */
 import test from 'ava';
 import type { Message } from '../../src/actors/protocol/message.js';
-import { unreadMost, type PageQuery } from '../../src/runtime/store/port.js';
+import type { PageQuery } from '../../src/actors/protocol/pages.js';
+import { unreadMost } from '../../src/runtime/store/port.js';
 import { PostgresReads } from '../../src/runtime/store/postgres/reads.js';
+import { pageOf } from '../actors/support/model.js';
 import { freshDatabase, type FreshDatabase } from '../harness/database.js';
 import { acquire, erased, silent, TestRoom, writerOn } from './rooms.js';
 
@@ -62,23 +64,6 @@ function counted(message: Message): Message {
   };
 }
 
-/** The page as a client would work it out from all messages. */
-function naive({ limit, from }: PageQuery): Message[] {
-  const all = room.messages.map(counted);
-  switch (from.by) {
-    case 'offset':
-      return all.slice(Math.max(0, all.length - from.offset - limit), Math.max(0, all.length - from.offset));
-    case 'before':
-      return all.filter(({ seq }) => seq < from.seq).slice(-limit);
-    case 'after':
-      return all.filter(({ seq }) => seq > from.seq).slice(0, limit);
-    case 'around': {
-      const first = Math.min(from.seq - Math.ceil((limit - 1) / 2), all.length - limit + 1);
-      return all.slice(Math.max(0, first - 1)).slice(0, limit);
-    }
-  }
-}
-
 const anchors = [0, 1, 2, 5, 11, 12, 22, 23, 24, 25, 100, Number.MAX_SAFE_INTEGER, 1e300];
 
 for (const by of ['offset', 'before', 'after', 'around'] as const)
@@ -87,7 +72,11 @@ for (const by of ['offset', 'before', 'after', 'around'] as const)
       for (const anchor of anchors) {
         const query: PageQuery = { limit, from: by === 'offset' ? { by, offset: anchor } : { by, seq: anchor } };
         const page = await reads.page(room.key, query);
-        t.deepEqual(page.messages, naive(query), `limit ${limit} at ${anchor}`);
+        t.deepEqual(
+          page.messages,
+          pageOf(room.messages.map(counted), limit, query.from),
+          `limit ${limit} at ${anchor}`,
+        );
         t.is(page.total, 23);
       }
   });

@@ -1,5 +1,6 @@
 /** What the edges ask of a room. Everything in it is checked for shape before it is made; plain data, it crosses threads. */
 import type { RoomKey } from './ids.js';
+import type { PageQuery } from './pages.js';
 
 interface Addressed {
   readonly key: RoomKey;
@@ -100,6 +101,15 @@ export interface EvictCommand extends Addressed {
   readonly userId: string | null;
 }
 
+/**
+ * Reads a page, and changes nothing. Answered from memory or not at all: it reads no room from the store, and it never
+ * travels to another node, since the store of the node that asks is as near.
+ */
+export interface PageCommand extends Addressed {
+  readonly kind: 'page';
+  readonly query: PageQuery;
+}
+
 /** Sent by the shard itself: these nodes are no more, so the sockets named `<node>/…` leave the room. */
 export interface ForgetCommand extends Addressed {
   readonly kind: 'forget';
@@ -123,5 +133,6 @@ export type Command =
   | TypingUsersCommand
   | AnnounceCommand
   | EvictCommand
+  | PageCommand
   | ForgetCommand
   | TickCommand;

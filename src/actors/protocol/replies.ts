@@ -8,6 +8,7 @@
  * | mark | `{ roomId, messageIds, from, upTo }`: newly covered are others' messages with from < seq <= upTo |
  * | join | `{ roomId, messages, success: true, seq, version, unread }` |
  * | leave | `{ roomId, success: true }` |
+ * | page | `{ data, pagination }`, see `pages.ts`; `null` when it is not in memory |
  * | typing_users | `{ roomId, typingUsers }` |
  * | typing, stop_typing, announce, evict, tick | `{}` |
  *
@@ -20,7 +21,8 @@ export interface Answer {
 }
 
 /**
- * `too_many_changes`: more changed than a catch-up may bring. `unknown_version`: the version lies beyond the room's own.
+ * `too_many_changes`: more changed than a join may bring; the client streams the changes since its version (GET …/changes) and joins
+ * with the version at their end. `unknown_version`: the version lies beyond the room's own.
  * `gap`: an event was missed on the way. `slow_consumer`: the socket did not read fast enough and is closed.
  */
 export type ResyncReason = 'too_many_changes' | 'unknown_version' | 'gap' | 'slow_consumer';

@@ -1,6 +1,6 @@
 /** What each request consists of. The raw input comes in, a checked request or a VALIDATION refusal goes out. */
 import type { RoomKey } from '../../actors/protocol/ids.js';
-import type { PageQuery } from '../../runtime/store/port.js';
+import type { PageAnchor, PageQuery } from '../../actors/protocol/pages.js';
 import type { Result } from '../port.js';
 import { Fields, type InputLimits, type Place } from './fields.js';
 
@@ -101,7 +101,7 @@ export function readHistory(input: unknown, userId: string, limits: InputLimits)
   const fields = new Fields(input, limits);
   const place = fields.requiredPlace(userId, 'userId', 'user_id');
   const limit = fields.integer('limit', 1, largestPage) ?? defaultPage;
-  let from: PageQuery['from'] | null = null;
+  let from: PageAnchor | null = null;
   for (const by of ['offset', 'before', 'after', 'around'] as const) {
     // `before` and `after` name places between messages, so they may lie outside of them.
     const value = fields.integer(by, 0, Number.MAX_SAFE_INTEGER);
@@ -110,6 +110,17 @@ export function readHistory(input: unknown, userId: string, limits: InputLimits)
     from = by === 'offset' ? { by, offset: value } : { by, seq: value };
   }
   return fields.done({ key: place.key, query: { limit, from: from ?? { by: 'offset', offset: 0 } } });
+}
+
+export interface ChangesRequest {
+  readonly key: RoomKey;
+  readonly since: number;
+}
+
+export function readChanges(input: unknown, userId: string, limits: InputLimits): Result<ChangesRequest> {
+  const fields = new Fields(input, limits);
+  const { key } = fields.requiredPlace(userId, 'userId', 'user_id');
+  return fields.done({ key, since: fields.integer('since', 0, Number.MAX_SAFE_INTEGER) ?? 0 });
 }
 
 export function readConversation(input: unknown, userId: string, limits: InputLimits): Result<RoomKey> {

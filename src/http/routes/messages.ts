@@ -1,8 +1,9 @@
 /** The message routes, relative to HTTP_BASE_PATH. Each only translates between HTTP and the chat. */
 import { Hono, type Context } from 'hono';
-import type { Chat, Done, Finish, HistoryPage, Result } from '../../edge/port.js';
+import type { Chat, Done, Finish, Result } from '../../edge/port.js';
 import type { AppEnv } from '../context.js';
-import { failure, success } from '../envelope.js';
+import { failure, success, successOf } from '../envelope.js';
+import { linesOf } from '../lines.js';
 import { withJson } from '../middleware/json-body.js';
 
 export function messageRoutes(chat: Chat): Hono<AppEnv> {
@@ -23,6 +24,14 @@ export function messageRoutes(chat: Chat): Hono<AppEnv> {
 
   routes.get('/direct/:userId', async (c) =>
     page(c, await chat.history(c.get('caller'), { ...pageQuery(c), userId: c.req.param('userId') })),
+  );
+
+  routes.get('/room/:roomId/changes', async (c) =>
+    linesOf(c, await chat.changes(c.get('caller'), { ...numbers(c, ['since']), roomId: c.req.param('roomId') })),
+  );
+
+  routes.get('/direct/:userId/changes', async (c) =>
+    linesOf(c, await chat.changes(c.get('caller'), { ...numbers(c, ['since']), userId: c.req.param('userId') })),
   );
 
   routes.get('/unread/:roomId', async (c) => {
@@ -68,18 +77,19 @@ function withMessageId(body: unknown, messageId: string): unknown {
 }
 
 /** Query values arrive as texts: those that spell a whole number become one, the others are left to be refused. */
-function pageQuery(c: Context): Readonly<Record<string, unknown>> {
+function numbers(c: Context, names: readonly string[]): Readonly<Record<string, unknown>> {
   const query: Record<string, unknown> = {};
-  for (const name of ['limit', 'offset', 'before', 'after', 'around']) {
+  for (const name of names) {
     const value = c.req.query(name);
     if (value !== undefined) query[name] = /^\d{1,16}$/.test(value) ? Number(value) : value;
   }
   return query;
 }
 
-function page(c: Context, result: Result<HistoryPage>): Response {
-  if (!result.ok) return failure(c, result);
-  const { data, limit, offset, total, next, prev } = result.value;
-  const pagination = JSON.stringify({ limit, offset, total, next, prev });
-  return success(c, 'Messages', data, 200, `,"pagination":${pagination}`);
+function pageQuery(c: Context): Readonly<Record<string, unknown>> {
+  return numbers(c, ['limit', 'offset', 'before', 'after', 'around']);
+}
+
+function page(c: Context, result: Result<string>): Response {
+  return result.ok ? successOf(c, 'Messages', result.value) : failure(c, result);
 }

@@ -69,6 +69,10 @@ export class CachedWriter implements Writer {
     return this.#writer.yield(partitions);
   }
 
+  get provenAt(): number {
+    return this.#writer.provenAt;
+  }
+
   onLost(listener: () => void): void {
     this.#writer.onLost(listener);
   }

@@ -4,11 +4,12 @@
  *
  * Bounds: what is parked, per partition and in all; what is on its way to one node (the bus) or one shard (its mailbox).
  */
-import type { AnnounceCommand, Command } from '../../actors/protocol/commands.js';
+import type { AnnounceCommand, Command, PageCommand } from '../../actors/protocol/commands.js';
 import type { RoomKey } from '../../actors/protocol/ids.js';
 import type { Log } from '../../observe/log.js';
 import type { Outcome } from '../frames.js';
 import type { Service } from '../lifecycle.js';
+import { memoryPage } from '../memory-page.js';
 import { partitionOf } from '../placement.js';
 import type { EdgeListener, ReplyTo, Rooms } from '../rooms.js';
 import { ParkingSpace, type Entry } from './parking.js';
@@ -108,6 +109,13 @@ export class Router implements Rooms, Service {
 
   ask(command: Command): Promise<Outcome> {
     return new Promise((resolve) => this.send(command, resolve));
+  }
+
+  /** Of rooms that are elsewhere the store tells: it is no further away than their owner. */
+  page(command: PageCommand): Promise<string | null> {
+    const { local, partitions } = this.#options;
+    const here = this.#accepting && local.held.has(partitionOf(command.key, partitions));
+    return here ? memoryPage(local, command) : Promise.resolve(null);
   }
 
   start(): Promise<void> {

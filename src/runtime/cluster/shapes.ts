@@ -36,8 +36,8 @@ const isPairs: Guard<readonly (readonly [string, string])[]> = (value) => isList
 /** How every field beside `kind`, `key` and `id` is checked. */
 type Checks<C> = { readonly [F in Exclude<keyof C, 'kind' | 'key' | 'id'>]-?: Guard<C[F]> };
 type Of<K extends Command['kind']> = Extract<Command, { readonly kind: K }>;
-/** Commands that the shard gives itself: they never travel. */
-type Internal = 'tick' | 'forget';
+/** Commands that never travel: those that the shard gives itself, and reads of memory. */
+type Internal = 'tick' | 'forget' | 'page';
 type Travelling = Exclude<Command['kind'], Internal>;
 
 const user = { userId: isName };

@@ -1,6 +1,7 @@
 /** What the runtime and the edges ask of the store. `postgres/` fills it; the embedded database is the same code. */
 import type { RoomKey } from '../../actors/protocol/ids.js';
 import type { Message } from '../../actors/protocol/message.js';
+import type { PageQuery } from '../../actors/protocol/pages.js';
 import type { Facts, Need, Removal, RoomSnapshot } from '../../actors/protocol/state.js';
 
 /** A partition this writer owns, and the epoch under which it does. */
@@ -80,6 +81,9 @@ export class StoreError extends Error {
   }
 }
 
+/** The database ends a writer's session that is silent for longer, unless told otherwise: a frozen owner does not keep its partitions. */
+export const usualIdleSessionMs = 10_000;
+
 /** A writer counts unread messages up to here, so that a room's length does not bound how long a join takes. */
 export const unreadMost = 10_000;
 
@@ -98,6 +102,11 @@ export interface Writer {
   claim(partitions: readonly number[], whole: boolean): Promise<readonly Fence[]>;
   /** Frees partitions that are held, and tells the other nodes. No frame of them may be under way. */
   yield(partitions: readonly number[]): Promise<void>;
+  /**
+   * When the latest call was sent that the session has answered since (`performance.now()`), be it with an error: at that
+   * time the session lived and held its locks. -Infinity while there is none.
+   */
+  readonly provenAt: number;
   /** The one listener that is told when the session ends while no call waits for it. */
   onLost(listener: () => void): void;
   /** Commits a frame in one round trip. */
@@ -144,14 +153,6 @@ export interface CacheableWriter extends Writer {
   origin(): Promise<string>;
 }
 
-/** Which page of a conversation; `offset` counts from the newest message, the others are a seq (exclusive but `around`). */
-export interface PageQuery {
-  readonly limit: number;
-  readonly from:
-    | { readonly by: 'offset'; readonly offset: number }
-    | { readonly by: 'before' | 'after' | 'around'; readonly seq: number };
-}
-
 export interface Page {
   /** Oldest first, tombstones included. */
   readonly messages: readonly Message[];
@@ -175,6 +176,20 @@ export interface RoomChanges {
   readonly removals: readonly Removal[];
 }
 
+/** All that changed in a room since a version, in one snapshot of the room, however much it is. Holds a batch of it in memory. */
+export interface ChangeStream {
+  /** Where the room stands in that snapshot: whoever has read to the end is at this version. */
+  readonly lastSeq: number;
+  readonly lastVersion: number;
+  /**
+   * The next messages that changed, seq ascending, as they are now: content erased since the snapshot is not in them. Null at
+   * the end. One call at a time.
+   */
+  next(): Promise<readonly Message[] | null>;
+  /** Frees what is held, also in the middle of a call, which then rejects. Tolerates a second call. */
+  close(): void;
+}
+
 /** Reads of the edges, from a pool. They see what is committed, nothing else. Reject when the store cannot answer. */
 export interface ReadStore {
   page(key: RoomKey, query: PageQuery): Promise<Page>;
@@ -186,6 +201,8 @@ export interface ReadStore {
   covered(key: RoomKey, userId: string, from: number, upTo: number, limit: number): Promise<readonly Message[]>;
   /** What a receiver of a room's stream missed. */
   changes(key: RoomKey, since: number, limit: number): Promise<RoomChanges>;
+  /** The same without a limit. Few can be open at once, each for a bounded time; further ones are refused as `transient`. */
+  changeStream(key: RoomKey, since: number): Promise<ChangeStream>;
   /** The versions of rooms, by key; a room that nobody wrote to is missing. */
   heads(keys: readonly RoomKey[]): Promise<ReadonlyMap<RoomKey, number>>;
   /** Resolves when the database answers and takes writes; for health and readiness. */

@@ -33,7 +33,11 @@ export async function openStore(config: Config, log: Log): Promise<Store> {
           dataDir: config.dataDir,
           database: config.dbName,
           // A restarted worker's old sessions may linger beside its new ones.
-          maxConnections: 2 * config.workerThreads * config.shardsPerWorker + config.dbPoolSize + spareConnections,
+          maxConnections:
+            2 * config.workerThreads * config.shardsPerWorker +
+            config.dbPoolSize +
+            config.catchUpStreams +
+            spareConnections,
           log,
         })
       : null;
@@ -48,6 +52,8 @@ export async function openStore(config: Config, log: Log): Promise<Store> {
       connection,
       poolSize: config.dbPoolSize,
       deadlineMs: config.frameDeadlineMs,
+      // A little longer than their readers are given, so that it is said why one ends.
+      streams: { atOnce: config.catchUpStreams, longestMs: config.catchUpStreamMs + config.catchUpIdleMs },
       log,
     });
     await reads.start();

@@ -10,6 +10,5 @@ export async function getMessages(call: Call, chat: Chat): Promise<void> {
   }
   const page = call.take(await chat.history(call.caller, call.input));
   if (page === null) return;
-  const { data, limit, offset, total, next, prev } = page;
-  call.succeed(`{"success":true,"data":${data},"pagination":${JSON.stringify({ limit, offset, total, next, prev })}}`);
+  call.succeed(`{"success":true,${page.slice(1)}`);
 }

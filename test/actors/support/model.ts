@@ -4,6 +4,7 @@
  */
 import type { Command, MarkCommand, SendCommand } from '../../../src/actors/protocol/commands.js';
 import type { ActorLimits } from '../../../src/actors/protocol/limits.js';
+import type { PageAnchor, PageQuery } from '../../../src/actors/protocol/pages.js';
 import type { Heard } from './host.js';
 
 export interface ModelMessage {
@@ -162,9 +163,32 @@ export class Model {
       }
       case 'tick':
         return said({}, this.#stopEnded(now));
+      case 'page':
+        return this.#page(command.query);
       case 'evict':
         throw new Error('removals have tests of their own');
     }
+  }
+
+  /** Only what is in the actor's memory is answered; an empty page needs none. */
+  #page({ limit, from }: PageQuery): Expected {
+    const total = this.messages.length;
+    const shown = pageOf(this.messages, limit, from);
+    const [first, last] = [shown[0]?.seq, shown.at(-1)?.seq];
+    if (first !== undefined && first < this.ringFrom) return { code: null, body: null, resync: null, heard: [] };
+    const ends =
+      first !== undefined && last !== undefined
+        ? { next: first > 1 ? first : null, prev: last < total ? last : null }
+        : total === 0
+          ? { next: null, prev: null }
+          : from.by === 'after'
+            ? { next: total + 1, prev: null }
+            : { next: null, prev: 0 };
+    const offset = from.by === 'offset' ? from.offset : null;
+    return said({
+      data: shown.map((message) => this.wire(message)),
+      pagination: { limit, offset, total, ...ends },
+    });
   }
 
   #send(command: SendCommand, now: number): Expected {
@@ -287,6 +311,22 @@ export class Model {
       ...(editedAt > 0 ? { edited_at: new Date(editedAt).toISOString() } : {}),
       ...(deletedAt > 0 ? { deleted_at: new Date(deletedAt).toISOString() } : {}),
     };
+  }
+}
+
+/** A page as a client would work it out from all messages, oldest first. */
+export function pageOf<M extends { readonly seq: number }>(all: readonly M[], limit: number, from: PageAnchor): M[] {
+  switch (from.by) {
+    case 'offset':
+      return all.slice(Math.max(0, all.length - from.offset - limit), Math.max(0, all.length - from.offset));
+    case 'before':
+      return all.filter(({ seq }) => seq < from.seq).slice(-limit);
+    case 'after':
+      return all.filter(({ seq }) => seq > from.seq).slice(0, limit);
+    case 'around': {
+      const first = Math.min(from.seq - Math.ceil((limit - 1) / 2), all.length - limit + 1);
+      return all.slice(Math.max(0, first - 1)).slice(0, limit);
+    }
   }
 }
 

@@ -45,6 +45,16 @@ const operation = fc.oneof(
   { weight: 2, arbitrary: fc.record({ op: fc.constant('leave' as const), user, device: fc.nat(1) }) },
   { weight: 2, arbitrary: fc.record({ op: fc.constantFrom('typing' as const, 'stop_typing' as const), user }) },
   { weight: 1, arbitrary: fc.record({ op: fc.constantFrom('typing_users' as const, 'tick' as const) }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      op: fc.constant('page' as const),
+      limit: fc.integer({ min: 1, max: 6 }),
+      by: fc.constantFrom('offset' as const, 'before' as const, 'after' as const, 'around' as const),
+      at: target,
+      near: fc.boolean(),
+    }),
+  },
   { weight: 1, arbitrary: fc.record({ op: fc.constant('announce' as const), user, device: fc.nat(1) }) },
 );
 
@@ -110,6 +120,17 @@ export function toCommand(operation: Operation, model: Model, key: string): Comm
     case 'typing_users':
     case 'tick':
       return { kind: operation.op, key, id };
+    case 'page': {
+      const { limit, by, near } = operation;
+      const last = model.messages.length;
+      // Half of them near the newest message, where memory has them.
+      const at = near ? operation.at % 4 : operation.at % (last + 3);
+      const query =
+        by === 'offset'
+          ? ({ limit, from: { by, offset: at } } as const)
+          : ({ limit, from: { by, seq: near ? Math.max(0, last + 2 - at) : at } } as const);
+      return { kind: 'page', key, id, query };
+    }
     case 'announce':
       return { kind: 'announce', key, id, occupants: [[operation.user, socketOf(operation)]] };
   }

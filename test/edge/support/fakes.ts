@@ -1,8 +1,9 @@
 /** Stand-ins for what lies behind the edges: rooms that answer as told, a store of a few messages, a silent log. */
 import { pino } from 'pino';
-import type { Command } from '../../../src/actors/protocol/commands.js';
+import type { Command, PageCommand } from '../../../src/actors/protocol/commands.js';
 import type { RoomKey } from '../../../src/actors/protocol/ids.js';
 import type { Message } from '../../../src/actors/protocol/message.js';
+import type { PageQuery } from '../../../src/actors/protocol/pages.js';
 import { readConfig, type Config } from '../../../src/config.js';
 import { createAccess, type Access } from '../../../src/edge/access.js';
 import { createChat } from '../../../src/edge/chat.js';
@@ -11,7 +12,7 @@ import { createLimits } from '../../../src/edge/rate-limiter.js';
 import type { Log } from '../../../src/observe/log.js';
 import type { Outcome } from '../../../src/runtime/frames.js';
 import type { Rooms } from '../../../src/runtime/rooms.js';
-import type { Located, Page, PageQuery, ReadStore, RoomChanges } from '../../../src/runtime/store/port.js';
+import type { ChangeStream, Located, Page, ReadStore, RoomChanges } from '../../../src/runtime/store/port.js';
 
 export interface Line {
   readonly level: number;
@@ -55,6 +56,13 @@ export class FakeRooms implements Rooms {
   ask(command: Command): Promise<Outcome> {
     this.commands.push(command);
     return Promise.resolve(this.answer(command));
+  }
+
+  /** What memory has of a page; nothing unless a test says otherwise. */
+  memory: (command: PageCommand) => Promise<string | null> = () => Promise.resolve(null);
+
+  page(command: PageCommand): Promise<string | null> {
+    return this.memory(command);
   }
 
   attach(): void {
@@ -104,6 +112,23 @@ export class FakeReads implements ReadStore {
       const all = this.#of(key);
       const lastVersion = all.reduce((highest, { version }) => Math.max(highest, version), 0);
       return { lastSeq: all.length, lastVersion, messages: all.filter(({ version }) => version > since), removals: [] };
+    });
+  }
+
+  /** Streams opened and closed; batches of two. */
+  readonly streams = { opened: 0, closed: 0 };
+
+  changeStream(key: RoomKey, since: number): Promise<ChangeStream> {
+    return this.#read('changeStream', () => {
+      const left = this.#of(key).filter(({ version }) => version > since);
+      const lastVersion = this.#of(key).reduce((highest, { version }) => Math.max(highest, version), 0);
+      this.streams.opened += 1;
+      return {
+        lastSeq: this.#of(key).length,
+        lastVersion,
+        next: () => this.#read('changes', () => (left.length > 0 ? left.splice(0, 2) : null)),
+        close: () => void (this.streams.closed += 1),
+      };
     });
   }
 

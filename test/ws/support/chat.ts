@@ -4,7 +4,7 @@
  */
 import { directKey, roomIdOf, type RoomKey } from '../../../src/actors/protocol/ids.js';
 import { reject, type RejectionCode } from '../../../src/actors/rejections.js';
-import type { Chat, Covered, Done, Finish, HistoryPage, Identity, Result } from '../../../src/edge/port.js';
+import type { Chat, ChatCounts, Covered, Done, Finish, Identity, Result } from '../../../src/edge/port.js';
 import type { Burst, PlacedBroadcast } from '../../../src/runtime/frames.js';
 import type { EdgeListener } from '../../../src/runtime/rooms.js';
 
@@ -166,11 +166,19 @@ export class FakeChat implements Chat {
     return Promise.resolve({ ok: true, value: '[]' });
   }
 
-  history(): Promise<Result<HistoryPage>> {
+  history(): Promise<Result<string>> {
     return Promise.resolve({
       ok: true,
-      value: { data: '[{"id":"m1"}]', limit: 50, offset: null, total: 1, next: null, prev: null },
+      value: '{"data":[{"id":"m1"}],"pagination":{"limit":50,"offset":null,"total":1,"next":null,"prev":null}}',
     });
+  }
+
+  changes(): Promise<Result<never>> {
+    return Promise.resolve({ ok: false, rejection: reject('NOT_FOUND') });
+  }
+
+  counts(): ChatCounts {
+    return { pages: { memory: 0, store: 0, shared: 0 }, catchUps: 0 };
   }
 
   unread(): Promise<Result<number>> {

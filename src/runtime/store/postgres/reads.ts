@@ -5,10 +5,12 @@
 import pg from 'pg';
 import { isMessageId, type RoomKey } from '../../../actors/protocol/ids.js';
 import type { Message } from '../../../actors/protocol/message.js';
+import type { PageQuery } from '../../../actors/protocol/pages.js';
 import type { Log } from '../../../observe/log.js';
 import type { Service } from '../../lifecycle.js';
-import { StoreError, type Located, type Page, type PageQuery, type ReadStore, type RoomChanges } from '../port.js';
-import { textArray } from './arrays.js';
+import { StoreError, type Located, type ChangeStream, type Page, type ReadStore, type RoomChanges } from '../port.js';
+import { plainArray, textArray } from './arrays.js';
+import { ChangeStreams } from './change-stream.js';
 import { clientConfig, keyedLookups, type ConnectionSettings } from './connection.js';
 import { toStoreError } from './errors.js';
 import { sql } from './queries.js';
@@ -20,8 +22,12 @@ export interface ReadStoreOptions {
   readonly poolSize: number;
   /** A read that takes longer is refused and its connection closed, in milliseconds. */
   readonly deadlineMs: number;
+  /** Change streams open at once, and their longest life in milliseconds; a few minutes of a few unless said. */
+  readonly streams?: { readonly atOnce: number; readonly longestMs: number };
   readonly log: Log;
 }
+
+const usualStreams = { atOnce: 4, longestMs: 300_000 };
 
 /** Reads waiting for a connection, per connection of the pool; over it they are refused at once as `transient`. */
 const waitingPerConnection = 64;
@@ -30,6 +36,7 @@ export class PostgresReads implements ReadStore, Service {
   readonly name = 'store reads';
   readonly #options: ReadStoreOptions;
   #pool: pg.Pool | null = null;
+  #streams: ChangeStreams | null = null;
 
   constructor(options: ReadStoreOptions) {
     this.#options = options;
@@ -46,6 +53,13 @@ export class PostgresReads implements ReadStore, Service {
       connectionTimeoutMillis: deadlineMs,
       idleTimeoutMillis: 30_000,
     });
+    this.#streams = new ChangeStreams({
+      connection,
+      ...(this.#options.streams ?? usualStreams),
+      deadlineMs,
+      messagesAt: (key, seqs) => this.#messagesAt(key, seqs),
+      log,
+    });
     // Without listeners a dying connection would end the process: the pool listens to idle ones only.
     this.#pool.on('error', (error) => log.warn({ err: error.message }, 'an idle read connection was lost'));
     this.#pool.on('connect', (client) => client.on('error', () => undefined));
@@ -59,7 +73,10 @@ export class PostgresReads implements ReadStore, Service {
 
   async stop(): Promise<void> {
     const pool = this.#pool;
+    const streams = this.#streams;
     this.#pool = null;
+    this.#streams = null;
+    await streams?.stop();
     await pool?.end();
   }
 
@@ -99,6 +116,16 @@ export class PostgresReads implements ReadStore, Service {
       messages: messages.length > limit ? null : messages,
       removals: (row.removals ?? []).map(([id, userId, version]) => ({ id, userId, version })),
     };
+  }
+
+  changeStream(key: RoomKey, since: number): Promise<ChangeStream> {
+    if (this.#streams === null) return Promise.reject(new StoreError('lost', 'The store is not open'));
+    return this.#streams.open(key, since);
+  }
+
+  async #messagesAt(key: RoomKey, seqs: readonly number[]): Promise<readonly Message[]> {
+    const [row] = await this.#query<RangeRow>('messages_at', [key, plainArray(seqs)]);
+    return row === undefined ? [] : toMessages(row);
   }
 
   async heads(keys: readonly RoomKey[]): Promise<ReadonlyMap<RoomKey, number>> {

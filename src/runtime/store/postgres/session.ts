@@ -23,6 +23,7 @@ export class Session {
   #alive = true;
   /** Under way. */
   #calls = 0;
+  #provenAt = -Infinity;
 
   /** @param onLost told when the server or the network ends the session, but not when we do or while a call waits */
   constructor(
@@ -51,6 +52,11 @@ export class Session {
 
   get alive(): boolean {
     return this.#alive;
+  }
+
+  /** As in the port's `Writer`. */
+  get provenAt(): number {
+    return this.#alive ? this.#provenAt : -Infinity;
   }
 
   connect(): Promise<void> {
@@ -88,10 +94,12 @@ export class Session {
   #bounded<T>(call: () => Promise<T>): Promise<T> {
     this.#calls += 1;
     const done = (): void => void (this.#calls -= 1);
+    const sentAt = performance.now();
     return new Promise<T>((resolve, reject) => {
       const fail = (error: StoreError): void => {
         clearTimeout(timer);
         if (error.failure === 'lost') this.destroy();
+        else this.#provenAt = sentAt;
         reject(error);
       };
       const timer = setTimeout(
@@ -104,6 +112,7 @@ export class Session {
       called.then(
         (value) => {
           clearTimeout(timer);
+          this.#provenAt = sentAt;
           resolve(value);
         },
         (error: unknown) => fail(toStoreError(error)),

@@ -7,7 +7,15 @@ import type { RoomKey } from '../../../actors/protocol/ids.js';
 import type { Message } from '../../../actors/protocol/message.js';
 import type { Changes, Facts, Marks, Need, Removal, RoomSnapshot } from '../../../actors/protocol/state.js';
 import type { Log } from '../../../observe/log.js';
-import { StoreError, unreadMost, type Append, type CacheableWriter, type CachedRoom, type Fence } from '../port.js';
+import {
+  StoreError,
+  unreadMost,
+  usualIdleSessionMs,
+  type Append,
+  type CacheableWriter,
+  type CachedRoom,
+  type Fence,
+} from '../port.js';
 import { plainArray, textArray } from './arrays.js';
 import { keyedLookups, type ConnectionSettings } from './connection.js';
 import { frameValues, outboxValues } from './frame.js';
@@ -35,9 +43,6 @@ export function createWriter(options: WriterOptions): CacheableWriter {
   return new PostgresWriter(options);
 }
 
-/** A frozen owner does not keep its partitions. */
-const defaultIdleSessionMs = 10_000;
-
 class PostgresWriter implements CacheableWriter {
   readonly #options: WriterOptions;
   #lease: Lease | null = null;
@@ -62,6 +67,10 @@ class PostgresWriter implements CacheableWriter {
 
   yield(partitions: readonly number[]): Promise<void> {
     return this.#lease === null ? Promise.reject(notConnected()) : this.#lease.free(partitions);
+  }
+
+  get provenAt(): number {
+    return this.#lease?.session.provenAt ?? -Infinity;
   }
 
   onLost(listener: () => void): void {
@@ -254,7 +263,7 @@ interface MarksRow {
 /** Server settings of a writer's session. */
 export function writerSettings(
   deadlineMs: number,
-  idleSessionMs = defaultIdleSessionMs,
+  idleSessionMs = usualIdleSessionMs,
 ): Record<string, string | number> {
   return {
     synchronous_commit: 'on',
