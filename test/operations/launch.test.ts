@@ -109,7 +109,7 @@ const declared = 'declare const console: { log(text: string): void };\n';
 
 test('it builds when there is no build, again when a source is newer, and not otherwise', async (t) => {
   // The compiler runs three times.
-  t.timeout(180_000);
+  t.timeout(600_000);
   const folder = packageWith(t, {
     'src/main.ts': `${declared}console.log('one');\n`,
     'src/old.ts': 'export const old = 1;\n',
