@@ -25,7 +25,7 @@ export function failure(c: Context, refused: Refused, status?: ContentfulStatusC
   const answer = status ?? statusOf[rejection.code];
   if (retryAfterMs !== undefined) c.header('Retry-After', String(Math.max(1, Math.ceil(retryAfterMs / 1000))));
   c.set('refusal', rejection.code);
-  // The rest of a body that is too large is not read, so nothing can follow it on its connection.
+  // The rest of a body that is too large is thrown away unread, so nothing can follow it on its connection.
   if (answer === 413) c.header('Connection', 'close');
   if (answer === 401) c.header('WWW-Authenticate', 'Bearer');
   return c.json({ success: false, message: rejection.message, code: rejection.code }, answer);

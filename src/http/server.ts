@@ -10,6 +10,7 @@ import type { Config } from '../config.js';
 import { refuse } from '../edge/refusals.js';
 import { createApp, type AppParts } from './app.js';
 import type { AppEnv } from './context.js';
+import { closeLingering } from './lingering-close.js';
 
 export interface HttpParts extends AppParts {
   readonly config: AppParts['config'] & Pick<Config, 'maxSockets'>;
@@ -26,9 +27,14 @@ export interface Timeouts {
   readonly check: number;
   /** An idle connection is kept; longer than the usual minute of a balancer, so that the balancer closes it. */
   readonly keepAlive: number;
+  /** For a client to close a connection that the server has ended, so that the answer reaches it. Defaults to 10 s. */
+  readonly linger: number;
 }
 
-const usual: Timeouts = { headers: 10_000, request: 30_000, check: 2_000, keepAlive: 65_000 };
+const usual: Timeouts = { headers: 10_000, request: 30_000, check: 2_000, keepAlive: 65_000, linger: 10_000 };
+
+/** Thrown away of what a client sends although it was refused; over it the connection is cut. */
+const lingerBytes = 16 * 1024 * 1024;
 
 /** Room for a token of 8 KB and what proxies add. */
 const maxHeaderSize = 16_384;
@@ -55,6 +61,7 @@ export function createHttp(parts: HttpParts): Http {
       void listener(incoming, outgoing);
     },
   );
+  closeLingering(server, { ms: timeouts.linger, bytes: lingerBytes });
   // A polling client may hold two connections; the rest is for REST.
   server.maxConnections = parts.config.maxSockets * 2 + 1_000;
   return { server, app };

@@ -44,7 +44,14 @@ async function setUp(t: ExecutionContext, running = true, patienceMs = generousM
       cache.put('o', [room(key)]);
       return (await read(key)) !== null;
     }, 'a cache that works');
-  return { server, cache, counts, lines, read, works };
+  /** Has it written, however often Redis was too slow for a command. */
+  const written = (key: string, version: number): Promise<unknown> =>
+    eventually(async () => {
+      const dropped = counts['dropped'];
+      cache.put('o', [room(key, version)]);
+      return (await cache.settled(generousMs)) && counts['dropped'] === dropped;
+    }, 'a write');
+  return { server, cache, counts, lines, read, works, written };
 }
 
 test('a server that is not there costs nothing, and is used once it is there', async (t) => {
@@ -113,19 +120,17 @@ test('law 11: what is erased while the server hangs is gone once it is back', as
 });
 
 test('law 11: a late write of what was erased does not bring it back, a newer state is kept', async (t) => {
-  const { server, cache, read, works } = await setUp(t);
+  const { server, cache, read, works, written } = await setUp(t);
   await works('a');
   cache.erase('o', [{ key: 'a', version: 5 }]);
-  cache.put('o', [room('a', 4)]);
-  t.true(await cache.settled(60_000));
+  await written('a', 4);
   const client = server.client();
   const found = await contents(client, server.settings.prefix);
   client.disconnect();
   t.deepEqual([...found.values()], ['1 5 ']);
   t.is(await read('a'), null);
-  cache.put('o', [room('a', 5)]);
-  t.true(await cache.settled(60_000));
-  t.is(await read('a'), 5);
+  await written('a', 5);
+  await eventually(async () => (await read('a')) === 5, 'what is new');
 });
 
 test('law 11: a server that takes no more data still loses what is erased', async (t) => {
@@ -181,5 +186,5 @@ test('law 9: more rooms at once than can be written are dropped and counted', as
     Array.from({ length: 10_000 }, (_, i) => room(`room-${i}`)),
   );
   t.true((counts['dropped'] ?? 0) >= 7_000);
-  t.true(await cache.settled(60_000));
+  await eventually(() => cache.settled(generousMs), 'the end of the writing');
 });

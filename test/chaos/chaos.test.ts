@@ -18,7 +18,7 @@ for (const nemesis of nemeses.filter(({ name }) => short.includes(name))) {
   const serial = nemesis.redis === true && !hasRedis ? test.serial.skip : test.serial;
   serial(`the laws hold under ${nemesis.name}`, async (t) => {
     // The services have a database and processes of their own; only the time they take is beyond ava's usual.
-    t.timeout(180_000);
+    t.timeout(600_000);
     const folder = mkdtempSync(join(tmpdir(), `chaos-${nemesis.name}-`));
     const { violations, failure, figures } = await run({ nemesis, seed, rounds: 1, leastAcked: 250, folder });
     t.deepEqual([failure, violations], [null, []], `the history is kept in ${folder}`);

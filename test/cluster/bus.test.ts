@@ -5,8 +5,8 @@ import type { Command } from '../../src/actors/protocol/commands.js';
 import { CommandBus } from '../../src/runtime/cluster/bus.js';
 import type { LaneOutcome, LaneReply, Transport } from '../../src/runtime/cluster/port.js';
 import { RedisTransport } from '../../src/runtime/cluster/transport/redis-transport.js';
-import { RedisLinks } from '../../src/runtime/cluster/transport/redis.js';
 import { generousMs, within } from '../harness/eventually.js';
+import { openLinks } from './support/links.js';
 import { log } from './support/world.js';
 
 const partitions = 1;
@@ -65,8 +65,9 @@ function lone(transport: Transport, node: string, local = new Local(), capacity 
 
 async function redisPair(t: ExecutionContext) {
   const settings = { host: '127.0.0.1', port: 6379, password: null, prefix: `test-${randomUUID()}` };
-  const sides = ['a', 'b'].map((node) => {
-    const links = new RedisLinks({ settings, log });
+  const all = [await openLinks({ settings, log }), await openLinks({ settings, log })];
+  const sides = all.map((links, at) => {
+    const node = at === 0 ? 'a' : 'b';
     const redis = new RedisTransport(links, node);
     const transport: Transport = {
       name: 'redis',
@@ -80,8 +81,6 @@ async function redisPair(t: ExecutionContext) {
     return { node, links, local, transport, bus: lone(transport, node, local) };
   });
   for (const { links, transport, bus } of sides) {
-    await links.start();
-    t.true(links.up);
     await transport.start();
     await bus.start();
     t.teardown(async () => {

@@ -25,15 +25,21 @@ export interface Told {
 }
 
 export interface Acked {
+  /** Who answered. */
+  readonly node: string;
   readonly key: string;
   readonly seq: number;
+  readonly version: number;
   readonly id: string;
   readonly content: string;
 }
 
+type Outcome = Extract<FromNode, { type: 'outcome' }>['outcome'];
+
 export class Node {
   readonly name: string;
   readonly child: ChildProcess;
+  /** Resolves once it is gone and all that it said was heard. */
   readonly exited: Promise<void>;
   readonly held = new Map<number, number>();
   nodes: readonly string[] = [];
@@ -43,7 +49,8 @@ export class Node {
   constructor(name: string, child: ChildProcess) {
     this.name = name;
     this.child = child;
-    this.exited = new Promise((resolve) => child.once('exit', () => resolve()));
+    const said = new Promise((resolve) => child.once('disconnect', resolve));
+    this.exited = new Promise((resolve) => child.once('exit', () => void said.then(() => resolve())));
   }
 
   tell(message: ToNode): void {
@@ -54,7 +61,7 @@ export class Node {
 interface Waiting {
   readonly command: Command;
   readonly node: Node;
-  readonly settle: (outcome: Extract<FromNode, { type: 'outcome' }>['outcome'] | null) => void;
+  readonly settle: (outcome: Outcome | null) => void;
 }
 
 export class OwnershipCluster {
@@ -108,7 +115,7 @@ export class OwnershipCluster {
         if (message.type === 'started') resolve();
         this.#hear(node, message);
       });
-      child.once('exit', () => {
+      void node.exited.then(() => {
         this.#lost(node);
         reject(new Error(`node ${name} ended`));
       });
@@ -160,24 +167,28 @@ export class OwnershipCluster {
       replyTo: null,
       metadata: null,
     };
-    const body = await this.ask(command);
-    const { seq, id: stored } = JSON.parse(body) as { seq: number; id: string };
-    const acked = { key, seq, id: stored, content };
+    const { node, body } = await this.#ask(command);
+    const { seq, version, id: stored } = JSON.parse(body) as { seq: number; version: number; id: string };
+    const acked = { node: node.name, key, seq, version, id: stored, content };
     this.acked.push(acked);
     return acked;
   }
 
   async ask(command: Command): Promise<string> {
+    return (await this.#ask(command)).body;
+  }
+
+  async #ask(command: Command): Promise<{ readonly node: Node; readonly body: string }> {
     for (let resent = false; ; resent = true) {
       await this.until(() => this.holder(command.key) !== undefined, `a holder of ${command.key}`);
       const node = this.holder(command.key);
       if (node === undefined) continue;
-      const outcome = await new Promise<Extract<FromNode, { type: 'outcome' }>['outcome'] | null>((settle) => {
+      const outcome = await new Promise<Outcome | null>((settle) => {
         this.#waiting.set(command.id, { command, node, settle });
         node.tell({ type: 'command', command, resent });
       });
       if (outcome === null) continue;
-      if (outcome.ok) return outcome.answer.body;
+      if (outcome.ok) return { node, body: outcome.answer.body };
       if ('moved' in outcome || rejections[outcome.rejection.code].retryable) {
         // What it says of itself may be older than what it answers.
         await new Promise((resolve) => setImmediate(resolve));

@@ -15,6 +15,8 @@ export type ToNode =
   | { readonly type: 'command'; readonly command: Command; readonly resent: boolean }
   | { readonly type: 'gone'; readonly nodes: readonly string[] }
   | { readonly type: 'drain' }
+  /** To die between the answers and the broadcasts of the next frame. */
+  | { readonly type: 'die untold' }
   | { readonly type: 'stop' };
 
 export type FromNode =
@@ -32,7 +34,11 @@ const node = process.env['TEST_NODE'] ?? 'node';
 const idleSessionMs = Number(process.env['TEST_IDLE_SESSION_MS'] ?? 10_000);
 if (connection === null) throw new Error('DB_HOST is not set');
 const log = createLog(config.logLevel, node);
-const say = (message: FromNode): void => void process.send?.(message);
+/** `armed`: dies with the next frame that tells something; `silent`: has said its last word. */
+let death: 'none' | 'armed' | 'silent' = 'none';
+const say = (message: FromNode): void => {
+  if (death !== 'silent') process.send?.(message);
+};
 
 const rooms = new RoomRuntime({
   config,
@@ -51,6 +57,11 @@ const steward = new Steward({ self: node, membership, rooms, times, lookMs: poll
 
 rooms.onHeld((partition, epoch) => say({ type: 'held', partition, epoch }));
 rooms.onFrame((bursts) => {
+  if (death === 'armed' && bursts.length > 0) {
+    death = 'silent';
+    // The answers were sent before; once this is written they are, too.
+    process.send?.({ type: 'lapsed' } satisfies FromNode, () => process.kill(process.pid, 'SIGKILL'));
+  }
   for (const { key, events } of bursts)
     for (const { packet, version } of events) say({ type: 'told', key, packet, version });
 });
@@ -64,6 +75,7 @@ process.on('message', (message: ToNode) => {
     );
   else if (message.type === 'gone') rooms.gone(message.nodes);
   else if (message.type === 'drain') void membership.drain();
+  else if (message.type === 'die untold') death = 'armed';
   else void stop();
 });
 process.on('disconnect', () => process.exit(0));

@@ -8,7 +8,8 @@ import { json, neighbour } from '../edge/support/neighbour.js';
 import { eventually } from '../harness/eventually.js';
 import { RedisServer } from './support/redis-server.js';
 
-const beatMs = 50;
+/** Three that are missed make a node dead: so long that a slow machine is not. */
+const beatMs = 1_500;
 
 interface Shared {
   readonly port: number;

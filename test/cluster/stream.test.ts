@@ -15,6 +15,7 @@ import { Hub } from '../../src/ws/hub.js';
 import { createEdgeMetrics } from '../../src/ws/metrics.js';
 import { recordedLog } from '../edge/support/fakes.js';
 import { eventually } from '../harness/eventually.js';
+import { calm, startLinks } from './support/links.js';
 import { RedisServer } from './support/redis-server.js';
 import { Listener, StoredRooms } from './support/streams.js';
 
@@ -27,7 +28,7 @@ const view: ClusterView = {
 
 async function nodeOf(t: ExecutionContext, name: string, port: number, prefix: string, store: StoredRooms) {
   const { log, lines } = recordedLog();
-  const links = new RedisLinks({ settings: { host: '127.0.0.1', port, password: null, prefix }, log, probeMs: 50 });
+  const links = new RedisLinks({ settings: { host: '127.0.0.1', port, password: null, prefix }, log, probeMs: calm });
   const hub = new Hub(createEdgeMetrics(), log);
   const metrics = createStreamMetrics();
   const receiver = new Receiver({ edge: hub, reads: store, partitions, catchUpMessages: 500, metrics, log });
@@ -37,7 +38,7 @@ async function nodeOf(t: ExecutionContext, name: string, port: number, prefix: s
   const local = { held, onHeld: () => undefined };
   const stream = new RedisRoomStream({ node: name, partitions, links, membership, local, receiver, metrics, log });
   const relay = new DirectRelay({ node: name, partitions, links, membership, edge: hub, receiver, metrics, log });
-  await links.start();
+  await startLinks(links);
   await stream.start();
   await relay.start();
   t.teardown(async () => {

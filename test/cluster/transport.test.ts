@@ -8,11 +8,11 @@ import { RedisLinks } from '../../src/runtime/cluster/transport/redis.js';
 import type { ConnectionSettings } from '../../src/runtime/store/postgres/connection.js';
 import { freshDatabase, withClient } from '../harness/database.js';
 import { eventually, within } from '../harness/eventually.js';
+import { calm, startLinks } from './support/links.js';
 import { RedisServer } from './support/redis-server.js';
 import { log } from './support/world.js';
 
-/** Between probes, ms: so long that a slow machine is no outage, or so short that an outage is seen at once. */
-const calm = 10_000;
+/** Between probes, ms: so short that an outage is seen at once. */
 const quick = 100;
 
 const prefix = (): string => `test-${randomUUID()}`;
@@ -74,7 +74,7 @@ test('a killed Redis is told once, and everything subscribed is there again when
   const links = open(t, server.port, calm);
   let losses = 0;
   links.onLost(() => (losses += 1));
-  await links.start();
+  await startLinks(links);
   const box = inbox();
   await links.subscribe('one', box.take);
   t.true(links.publish('one', 'before'));
@@ -97,10 +97,11 @@ test('a killed Redis is told once, and everything subscribed is there again when
 
 test('a Redis that hangs counts as lost, and what was on its way does not hold up what comes later', async (t) => {
   const server = await RedisServer.start(t);
-  const links = open(t, server.port, quick);
-  await links.start();
+  const links = await startLinks(open(t, server.port, quick));
   const box = inbox();
   await links.subscribe('one', box.take);
+  // On a slow machine it may have been lost before.
+  await eventually(() => Promise.resolve(links.up), 'Redis ready');
   const gone = lost(links);
   server.freeze();
   links.publish('one', 'hung');
@@ -127,8 +128,7 @@ test('a service starts without Redis, and finds it later', async (t) => {
 
 test('publishing tells how many heard it', async (t) => {
   const server = await RedisServer.start(t);
-  const links = open(t, server.port, calm);
-  await links.start();
+  const links = await startLinks(open(t, server.port, calm));
   await links.subscribe('one', () => undefined);
   const heard = (channel: string): Promise<number | null> =>
     new Promise((resolve) => links.publish(channel, 'x', resolve));
@@ -152,8 +152,7 @@ async function side(
   name: string,
   connection: ConnectionSettings,
 ): Promise<Side> {
-  const links = open(t, port, calm, name);
-  await links.start();
+  const links = await startLinks(open(t, port, calm, name));
   const transport = new EitherTransport(
     new RedisTransport(links, node),
     new PostgresTransport({ connection, node, log }),

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ownStage, unique } from '../harness/stage.js';
 import { faults, inspectorArguments, ThreadFaults } from '../harness/thread-faults.js';
 
-const env = { WORKER_THREADS: '1', SHARDS_PER_WORKER: '1', WORKER_STUCK_MS: '3000', TYPING_TTL_MS: '600000' };
+const env = { WORKER_THREADS: '1', SHARDS_PER_WORKER: '1', WORKER_STUCK_MS: '8000', TYPING_TTL_MS: '600000' };
 
 test('who disconnected while the worker was away is missed, and nobody goes on typing', async (t) => {
   const own = await ownStage(t, env, inspectorArguments);

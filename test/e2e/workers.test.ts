@@ -8,7 +8,7 @@ import { ownStage, unique } from '../harness/stage.js';
 import { faults, inspectorArguments, ThreadFaults } from '../harness/thread-faults.js';
 import { Traffic } from '../harness/traffic.js';
 
-const env = { WORKER_THREADS: '2', SHARDS_PER_WORKER: '1', WORKER_MAX_HEAP_MB: '128', WORKER_STUCK_MS: '2000' };
+const env = { WORKER_THREADS: '2', SHARDS_PER_WORKER: '1', WORKER_MAX_HEAP_MB: '128', WORKER_STUCK_MS: '6000' };
 
 for (const [name, expression] of Object.entries(faults))
   test.serial(

@@ -19,7 +19,7 @@ async function scene(t: ExecutionContext, handler: Handler, env: Record<string, 
   const clock = { now: 1_000_000 };
   const { log, lines } = recordedLog();
   const access = createAccess({
-    config: configOf({ CHAT_ROOM_SERVICE_URL: `${service.url}/`, NEIGHBOUR_TIMEOUT_MS: '5000', ...env }),
+    config: configOf({ CHAT_ROOM_SERVICE_URL: `${service.url}/`, NEIGHBOUR_TIMEOUT_MS: '60000', ...env }),
     log,
     now: () => clock.now,
   });

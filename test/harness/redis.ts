@@ -4,6 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join, relative } from 'node:path';
 import { packageRoot } from '../../src/runtime/store/root.js';
+import { generousMs } from './eventually.js';
 
 const usualPort = 6379;
 /** What a test file says of itself in its first comment. */
@@ -12,7 +13,7 @@ const mark = 'Needs Redis.';
 export async function hasRedis(): Promise<boolean> {
   if (spawnSync('redis-server', ['--version']).status !== 0) return false;
   return new Promise((resolve) => {
-    const socket = connect({ host: '127.0.0.1', port: usualPort, timeout: 2_000 });
+    const socket = connect({ host: '127.0.0.1', port: usualPort, timeout: generousMs });
     const end = (answer: boolean) => () => {
       socket.destroy();
       resolve(answer);

@@ -22,7 +22,7 @@ import { TapReport, type Score } from './tap.js';
 const ava = join(packageRoot, 'node_modules', 'ava', 'entrypoints', 'cli.mjs');
 const compiledTests = join(relative(packageRoot, join(import.meta.dirname, '..')), '**', '*.test.js');
 /** Real processes, crash recovery and a busy machine: ava's own ten seconds without a result are too few. */
-const quietSeconds = 180;
+const quietSeconds = 600;
 
 interface TestServer {
   readonly server: ConnectionSettings;

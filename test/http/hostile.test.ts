@@ -158,7 +158,7 @@ async function exchange(port: number, bytes: string): Promise<string> {
 }
 
 test('over a real port: slow headers, slow bodies, huge headers and bad hosts end, others are served', async (t) => {
-  const stage = httpStage({ timeouts: { headers: 200, request: 400, check: 50, keepAlive: 1_000 } });
+  const stage = httpStage({ timeouts: { headers: 200, request: 400, check: 50, keepAlive: 1_000, linger: 1_000 } });
   const { port, url } = await listening(t, stage);
   const token = tokenOf('ann');
   const head = `Host: x\r\nAuthorization: Bearer ${token}\r\nContent-Type: application/json\r\n`;
@@ -222,6 +222,62 @@ test('over a real port: a body too large is 413 with and without a length, and a
   t.is(sent.status, 201);
   t.like(stage.rooms.commands[0], { content: '😀' });
 });
+
+/** A refused request in the ways that a body can be announced; `rest` follows on the same connection. */
+function tooLarge(size: number, chunked: boolean, rest = ''): string {
+  const head = `POST /messages HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${tokenOf('ann')}\r\nContent-Type: application/json\r\n`;
+  const body = 'x'.repeat(size);
+  return chunked
+    ? `${head}Transfer-Encoding: chunked\r\n\r\n${size.toString(16)}\r\n${body}\r\n0\r\n\r\n${rest}`
+    : `${head}Content-Length: ${size}\r\n\r\n${body}${rest}`;
+}
+
+for (const chunked of [false, true])
+  test(`over a real port: a refusal reaches a client that sends ${chunked ? 'chunks' : 'a length'} and all of it before it reads`, async (t) => {
+    const stage = httpStage();
+    const { port } = await listening(t, stage);
+    const another = `POST /messages HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${tokenOf('ann')}\r\nContent-Type: application/json\r\nContent-Length: 29\r\n\r\n{"room_id":"r","content":"x"}`;
+    const sizes = [70_000, 1_000_000, 8_000_000];
+    for (const size of sizes) {
+      const socket = connect(port, '127.0.0.1');
+      const closed = once(socket, 'close');
+      let text = '';
+      await new Promise<void>((resolve, reject) => {
+        socket.once('error', reject);
+        // The last is far behind the answer; closer by, the parser may have dealt with it before.
+        socket.write(tooLarge(size, chunked, size === sizes.at(-1) ? another : ''), (error) => {
+          if (!error) resolve();
+        });
+      });
+      socket.setEncoding('utf8').on('data', (part: string) => (text += part));
+      await closed;
+      t.regex(text, /^HTTP\/1.1 413 [\s\S]*"code":"TOO_LARGE"[^H]*$/);
+      t.regex(text, /^connection: close\r$/im);
+    }
+    t.deepEqual(stage.rooms.commands, [], 'nothing behind the answer that closes is a request');
+  });
+
+const patient = { headers: 60_000, request: 60_000, check: 60_000, keepAlive: 60_000, linger: 60_000 };
+
+for (const [bound, linger] of [
+  ['time', 50],
+  ['bytes', 60_000],
+] as const)
+  test(`over a real port: a refused client that goes on sending is cut when the ${bound} of the closing is over`, async (t) => {
+    const stage = httpStage({ timeouts: { ...patient, linger } });
+    const { port } = await listening(t, stage);
+    const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+    const closed = new Promise((resolve) => socket.once('close', resolve));
+    let text = '';
+    socket.on('error', () => undefined).setEncoding('utf8');
+    socket.on('data', (part: string) => (text += part));
+    socket.write(tooLarge(70_000, false).replace('Content-Length: 70000', 'Content-Length: 9000000000'));
+    const more = Buffer.alloc(bound === 'time' ? 1 : 1024 * 1024, 'x');
+    const send = (): void => void (socket.writable && socket.write(more, () => setImmediate(send)));
+    send();
+    await closed;
+    t.regex(text, /^HTTP\/1.1 413 /);
+  });
 
 test('over a real port: while draining every answer closes its connection, and new work is refused', async (t) => {
   const stage = httpStage();

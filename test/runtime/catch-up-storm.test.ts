@@ -79,7 +79,7 @@ for (const [name, sinceOf] of [
   test.serial(
     `${returning} joins with ${name} are all served, and sends in other rooms of the shard are acked meanwhile`,
     async (t) => {
-      t.timeout(180_000);
+      t.timeout(600_000);
       const { ask, deaths } = await storm(t, 256);
       const joins = Array.from({ length: returning }, (_, at) =>
         ask({

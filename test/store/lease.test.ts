@@ -63,7 +63,9 @@ test('law 6: a frame that meets an epoch being raised waits for it, and is refus
     await client.query('begin');
     await client.query('update partition_owner set epoch = epoch + 1 where partition = 3');
     const append = failure(writer.append(room.frame(fences, [{}])));
-    await until("select from pg_stat_activity where application_name = 'race' and wait_event_type = 'Lock'");
+    await until(
+      "select from pg_stat_activity where datname = current_database() and application_name = 'race' and wait_event_type = 'Lock'",
+    );
     await client.query('commit');
     t.is(await append, 'fenced');
   });
@@ -79,9 +81,13 @@ test('law 6: raising an epoch waits for the frame that is under way', async (t) 
     await blocker.query('begin');
     await blocker.query('select from rooms where room_key = $1 for update', [room.key]);
     const append = writer.append(room.frame(fences, [{}]));
-    await until("select from pg_stat_activity where application_name = 'under-way' and wait_event_type = 'Lock'");
+    await until(
+      "select from pg_stat_activity where datname = current_database() and application_name = 'under-way' and wait_event_type = 'Lock'",
+    );
     const raise = query('update partition_owner set epoch = epoch + 1 where partition = 4 returning epoch');
-    await until("select from pg_stat_activity where wait_event_type = 'Lock' and query like 'update partition_owner%'");
+    await until(
+      "select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock' and query like 'update partition_owner%'",
+    );
     await blocker.query('commit');
     await append;
     t.is((await raise).length, 1);
@@ -100,7 +106,7 @@ test('law 6: a second writer waits until the first one is gone, and gets later e
     return fences;
   });
   await until(
-    "select from pg_stat_activity where application_name = 'second' and state = 'idle' and query like '%pg_try_advisory_lock%'",
+    "select from pg_stat_activity where datname = current_database() and application_name = 'second' and state = 'idle' and query like '%pg_try_advisory_lock%'",
   );
   t.false(granted);
   await first.release();
@@ -127,7 +133,7 @@ test('a writer whose backend was terminated is lost, and another one may own its
 });
 
 test('a frame that waits too long in the server is cancelled there: nothing was written, and the writer lives', async (t) => {
-  const writer = writerOn(database.connection, 'slow', 1_000);
+  const writer = writerOn(database.connection, 'slow', 5_000);
   const fences = await acquire(writer, [8]);
   const room = new TestRoom('slow', 8);
   await writer.append(room.frame(fences, [{}]));
@@ -146,7 +152,7 @@ test('a frame that waits too long in the server is cancelled there: nothing was 
 
 test('a reply that does not come within the deadline is lost; the frame is found by look-up', async (t) => {
   const proxy = await openProxy(database.connection);
-  const writer = writerOn(proxy.connection, 'swallowed', 2_000);
+  const writer = writerOn(proxy.connection, 'swallowed', 5_000);
   const fences = await acquire(writer, [9]);
   const room = new TestRoom('swallowed', 9);
   const frame = room.frame(fences, [{ clientMsgId: 'c1' }]);
@@ -193,7 +199,9 @@ test('a writer that is not connected is lost, and connecting can be given up', a
   controller.abort();
   t.is(await connecting, 'transient');
   await proxy.close();
-  await until("select where not exists (select from pg_stat_activity where application_name = 'idle')");
+  await until(
+    "select where not exists (select from pg_stat_activity where datname = current_database() and application_name = 'idle')",
+  );
 });
 
 test('a claim takes what is free, never waits for the rest, and says so', async (t) => {

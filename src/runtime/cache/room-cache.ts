@@ -77,7 +77,8 @@ export class RoomCache {
   #erasing: Promise<void> | null = null;
   #openUntil = 0;
   #failures = 0;
-  #complainedAt = -Infinity;
+  /** By complaint; there are three. */
+  readonly #complainedAt = new Map<string, number>();
   #stopped = false;
 
   constructor(options: RoomCacheOptions) {
@@ -274,8 +275,8 @@ export class RoomCache {
 
   #complain(fields: object, text: string): void {
     const now = performance.now();
-    if (this.#stopped || now - this.#complainedAt < complainEveryMs) return;
-    this.#complainedAt = now;
+    if (this.#stopped || now - (this.#complainedAt.get(text) ?? -Infinity) < complainEveryMs) return;
+    this.#complainedAt.set(text, now);
     this.#options.log.warn(fields, text);
   }
 

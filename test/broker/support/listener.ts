@@ -1,13 +1,13 @@
 /** Another service on the real RabbitMQ, with names that no other test uses: it records every event and sends commands. */
 import { randomUUID } from 'node:crypto';
 import { connect, type ChannelModel, type ConfirmChannel, type ConsumeMessage } from 'amqplib';
-import { within } from '../../harness/eventually.js';
+import { generousMs, within } from '../../harness/eventually.js';
 import type { Env } from '../../harness/service.js';
 
 export const brokerUrl = process.env['TEST_RABBITMQ_URL'] ?? 'amqp://guest:guest@127.0.0.1:5672';
 
-/** Whether tests that need RabbitMQ can run; they are left out where there is none. */
-export const hasBroker = await connect(brokerUrl, { timeout: 2_000 }).then(
+/** Whether tests that need RabbitMQ can run; they are left out where there is none. One that is only slow is waited for. */
+export const hasBroker = await connect(brokerUrl, { timeout: generousMs }).then(
   (model) => model.close().then(() => true),
   () => false,
 );
