@@ -55,6 +55,7 @@ export interface SocketEdgeParts {
     | 'handshakesMax'
     | 'joinsMax'
     | 'roomsPerSocket'
+    | 'shutdownGraceMs'
     | 'socketBufferBytes'
     | 'socketsPerUser'
   >;
@@ -83,6 +84,11 @@ export interface SocketEdge extends Service {
    * are still answered and broadcast. `stop` then closes the connections.
    */
   drain(): void;
+  /**
+   * Resolves once the clients have what was sent to them, so that `stop` takes no answer from them: polling ones come for it,
+   * which they can only while the server listens. Waits for a quarter of SHUTDOWN_GRACE_MS at most.
+   */
+  taken(): Promise<void>;
   /** The gentle beginning of a drain: tells every socket and refuses new connections, but goes on taking events. */
   announceDrain(): void;
   /** Takes no more events and refuses none: the connections are closed next, and clients send again what was not answered. */
@@ -194,6 +200,12 @@ class Edge implements SocketEdge {
     const packet = eventPacket('server_draining', {});
     for (const session of this.#sessions) session.push(packet);
     this.#hub.flusher.flush();
+  }
+
+  async taken(): Promise<void> {
+    this.#hub.flusher.flush();
+    const taken = [...this.#connections].map((conn) => new Wire(conn).taken());
+    await within(Promise.all(taken), this.#parts.config.shutdownGraceMs / 4).catch(() => undefined);
   }
 
   async stop(): Promise<void> {

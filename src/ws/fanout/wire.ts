@@ -95,6 +95,18 @@ export class Wire {
     this.#conn.close();
   }
 
+  /** Resolves when nothing waits to be sent: a polling client has come for all that was written. */
+  taken(): Promise<void> {
+    return new Promise((resolve) => {
+      const look = (): void => {
+        if (this.#conn.readyState === 'closed' || (this.#buffering?.writeBuffer.length ?? 0) === 0) resolve();
+        else this.#conn.once('drain', look);
+      };
+      this.#conn.once('close', resolve);
+      look();
+    });
+  }
+
   /** Resolves when nothing of the connection is left, the TCP connection of a WebSocket included. */
   closed(): Promise<void> {
     return new Promise((resolve) => {
