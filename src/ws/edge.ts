@@ -14,6 +14,7 @@ import type { Service } from '../runtime/lifecycle.js';
 import type { Rooms, StreamEdge } from '../runtime/rooms.js';
 import { Admission } from './admission.js';
 import { Authentication } from './authentication.js';
+import type { SocketCluster } from './cluster.js';
 import { Dispatcher } from './dispatcher.js';
 import type { OutgoingBurst } from './fanout/burst.js';
 import { Wire, type Connection } from './fanout/wire.js';
@@ -26,22 +27,7 @@ import { Session, type ChatServer, type ChatSocket } from './session.js';
 /** How long `stop` waits for clients to close their side before it cuts them. */
 const stopGraceMs = 1_000;
 
-/** The other nodes, as far as sockets are concerned. */
-export interface SocketCluster {
-  /** Names this node in the ids of its sockets. */
-  readonly node: string;
-  /** Of `@socket.io/redis-adapter`: for Socket.IO's own calls over all nodes. */
-  readonly adapter: AdapterFactory;
-  /** `emit` reaches the edges of all other nodes, best effort. */
-  bind(emit: (text: string) => void): void;
-  /** Something from another node's edge; whatever it is, it is checked. */
-  receive(given: unknown): void;
-  /** A packet for a user's sockets on other nodes. */
-  personal(userId: string, packet: string): void;
-}
-
-type AdapterFactory = Exclude<Parameters<ChatServer['adapter']>[0], undefined>;
-
+/** How long after an eviction a room is told of it. */
 const evictedMs = 1_000;
 
 export interface SocketEdgeParts {
