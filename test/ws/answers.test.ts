@@ -175,7 +175,6 @@ test('a drain waits until a polling client has come for what it was sent', async
   const { sid } = JSON.parse((await poll('')).slice(1)) as { sid: string };
   await poll(`&sid=${sid}`, `40${JSON.stringify({ token: 'alice' })}`);
   t.regex(await poll(`&sid=${sid}`), /"authenticated"/);
-  await edge.taken();
   edge.drain();
   let taken = false;
   const waiting = edge.taken().then(() => (taken = true));
@@ -183,7 +182,12 @@ test('a drain waits until a polling client has come for what it was sent', async
   await poll('');
   t.false(taken);
   t.regex(await poll(`&sid=${sid}`), /"server_draining"/);
+  await poll('');
+  t.false(taken, 'it may not have read it yet');
+  const again = poll(`&sid=${sid}`).catch(() => '');
   await waiting;
+  await edge.stop();
+  await again;
 });
 
 test('a drain waits no longer than its part of the grace for a client that does not come', async (t) => {

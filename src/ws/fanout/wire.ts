@@ -95,15 +95,18 @@ export class Wire {
     this.#conn.close();
   }
 
-  /** Resolves when nothing waits to be sent: a polling client has come for all that was written. */
+  /** Resolves when all that was written is out; a polling client has it for sure once it comes again. */
   taken(): Promise<void> {
+    const conn = this.#conn;
     return new Promise((resolve) => {
-      const look = (): void => {
-        if (this.#conn.readyState === 'closed' || (this.#buffering?.writeBuffer.length ?? 0) === 0) resolve();
-        else this.#conn.once('drain', look);
+      const written = (): void => {
+        if (conn.transport.writable) resolve();
+        else conn.transport.once('ready', resolve);
       };
-      this.#conn.once('close', resolve);
-      look();
+      conn.once('close', resolve);
+      if (conn.readyState === 'closed') resolve();
+      else if ((this.#buffering?.writeBuffer.length ?? 0) === 0) written();
+      else conn.once('drain', written);
     });
   }
 
