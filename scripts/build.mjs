@@ -21,14 +21,20 @@ export function compiler() {
   }
 }
 
-/** Compiles everything. @returns whether there were no errors; they are on the terminal. */
-export function build() {
+/** The sources of the service alone: their own project, so that a start does not compile tests and benchmarks. */
+export const service = join(root, 'src');
+
+/**
+ * Compiles everything, or one project of it.
+ * @returns whether there were no errors; they are on the terminal
+ */
+export function build(project = root) {
   const tsc = compiler();
   if (tsc === null) {
     console.error('Cannot build: TypeScript is not installed (npm ci without --omit=dev installs it)');
     return false;
   }
-  const { status } = spawnSync(process.execPath, [tsc, '-p', root], { stdio: 'inherit', cwd: root });
+  const { status } = spawnSync(process.execPath, [tsc, '-p', project], { stdio: 'inherit', cwd: root });
   if (status !== 0) return false;
   prune(output);
   writeFileSync(stamp, '');

@@ -6,7 +6,7 @@ import { spawn } from 'node:child_process';
 import { existsSync, watch } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { compiler } from './build.mjs';
+import { compiler, service as sources } from './build.mjs';
 
 const root = join(import.meta.dirname, '..');
 const environment = join(root, '.env');
@@ -46,7 +46,7 @@ function restart() {
   }
 }
 
-const watching = spawn(process.execPath, [tsc, '-p', root, '--watch', '--preserveWatchOutput'], {
+const watching = spawn(process.execPath, [tsc, '-p', sources, '--watch', '--preserveWatchOutput'], {
   stdio: ['ignore', 'pipe', 'inherit'],
   cwd: root,
 });

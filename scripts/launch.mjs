@@ -5,7 +5,7 @@
  */
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { build, compiler, output, stamp } from './build.mjs';
+import { build, compiler, output, service, stamp } from './build.mjs';
 
 const root = join(import.meta.dirname, '..');
 const [program = 'src/main.js', ...args] = process.argv.slice(2);
@@ -17,12 +17,16 @@ function stale() {
   const built = statSync(stamp).mtimeMs;
   const newer = (path) => existsSync(path) && statSync(path).mtimeMs > built;
   if (newer(join(root, 'tsconfig.json'))) return true;
-  return readdirSync(join(root, 'src'), { recursive: true }).some((name) => newer(join(root, 'src', name)));
+  return readdirSync(service, { recursive: true }).some((name) => newer(join(service, name)));
 }
 
 // An installation for production has the build and neither the sources nor the compiler: it runs what is there.
-const buildable = existsSync(join(root, 'src')) && compiler() !== null;
-if (buildable && stale() && !build()) process.exit(1);
+const buildable = existsSync(service) && compiler() !== null;
+if (buildable && stale()) {
+  // Not to stdout: that is the program's, such as the token that npm run token prints.
+  console.error('Compiling the service ...');
+  if (!build(service)) process.exit(1);
+}
 if (!existsSync(entry)) {
   console.error(`${program} is not built, and TypeScript is not installed to build it`);
   process.exit(1);

@@ -73,15 +73,19 @@ function origins(given: string): string {
   throw new RangeError('must be * or origins like https://chat.example.org, separated by commas');
 }
 
+/** In bits; no token signed by a shorter key is accepted. */
+const shortestKey = 2048;
+
 function publicKey(given: string): string {
   // Environment files cannot hold line breaks everywhere: \n is taken for one.
   const pem = given.replaceAll('\\n', '\n');
   try {
-    if (createPublicKey(pem).asymmetricKeyType === 'rsa') return pem;
+    const { asymmetricKeyType: type, asymmetricKeyDetails: details } = createPublicKey(pem);
+    if (type === 'rsa' && (details?.modulusLength ?? 0) >= shortestKey) return pem;
   } catch {
     // Told below.
   }
-  throw new RangeError('must be an RSA public key in PEM');
+  throw new RangeError(`must be an RSA public key in PEM of at least ${shortestKey} bits`);
 }
 
 const workers = {
@@ -122,7 +126,7 @@ const database = {
 
 /* prettier-ignore */
 const security = {
-  jwtSecret: { ...optional('JWT_SECRET', 'Secret of HS256 tokens; in production at least 32 characters and not the development one'), shown: `${developmentSecret}, none in production` },
+  jwtSecret: { ...optional('JWT_SECRET', 'Secret of HS256 tokens; in production at least 32 random characters and not the development one'), shown: `${developmentSecret}, none in production` },
   jwtPublicKey: { ...optional('JWT_PUBLIC_KEY', 'RSA public key; when set, tokens must be RS256 and JWT_SECRET is not used', publicKey), range: 'PEM, \\n for line breaks' },
   roomAccess: { ...choice('ROOM_ACCESS', ['open', 'members'], 'open', 'Who may enter rooms; must be said in production without CHAT_ROOM_SERVICE_URL'), byDefault: null, shown: 'members with CHAT_ROOM_SERVICE_URL, else open' },
   authTimeoutMs: integer('AUTH_TIMEOUT_MS', 10_000, 100, 600_000, 'ms', 'A socket that has not authenticated by then is closed'),
@@ -247,9 +251,12 @@ export function readConfig(env: Readonly<Record<string, string | undefined>> = p
   return Object.freeze(settle(values as Values));
 }
 
-/** Short enough to be tried out, or known to everyone. */
+/** Fewer different characters than this in a secret are a pattern; 32 random hexadecimal digits have about 14. */
+const fewestCharacters = 8;
+
+/** Short or simple enough to be tried out, or known to everyone. */
 function weak(secret: string): boolean {
-  return secret === developmentSecret || secret.length < 32;
+  return secret === developmentSecret || secret.length < 32 || new Set(secret).size < fewestCharacters;
 }
 
 /** The rules that concern several settings at once. */
@@ -262,7 +269,7 @@ function settle(values: Values): Config {
   const jwtSecret = values.jwtSecret ?? (production ? '' : developmentSecret);
   if (production && values.jwtPublicKey === null && weak(jwtSecret))
     throw new ConfigError(
-      'JWT_SECRET: in production a secret of at least 32 characters, other than the development one, is needed',
+      'JWT_SECRET: in production a secret of at least 32 characters, random and not the development one, is needed',
     );
   if (values.roomAccess === 'members' && values.chatRoomServiceUrl === null)
     throw new ConfigError('ROOM_ACCESS: members needs CHAT_ROOM_SERVICE_URL');

@@ -175,6 +175,7 @@ async function assemble(
       }
       // Everything accepted is answered while the sockets are still there to hear it.
       await rooms.drained();
+      if (cluster === null) await edge.taken();
       // So is what other nodes have asked for.
       if (cluster !== null) await runtime.drained();
       await stack.stop();

@@ -3,6 +3,9 @@ import { once } from 'node:events';
 import type { Server } from 'node:http';
 import type { Service } from '../runtime/lifecycle.js';
 
+/** The address is the problem, whatever the port. */
+const hostErrors = /ENOTFOUND|EADDRNOTAVAIL|EAI_/;
+
 export class Listener implements Service {
   readonly name = 'listener';
   readonly #server: Server;
@@ -27,12 +30,9 @@ export class Listener implements Service {
     try {
       await once(this.#server, 'listening');
     } catch (error) {
-      throw new Error(
-        `PORT: cannot listen on ${this.#host}:${this.#port} (${error instanceof Error ? error.message : String(error)})`,
-        {
-          cause: error,
-        },
-      );
+      const reason = error instanceof Error ? error.message : String(error);
+      const variable = hostErrors.test(reason) ? 'HOST' : 'PORT';
+      throw new Error(`${variable}: cannot listen on ${this.#host}:${this.#port} (${reason})`, { cause: error });
     }
   }
 

@@ -11,6 +11,7 @@ import { refuse } from '../edge/refusals.js';
 import { createApp, type AppParts } from './app.js';
 import type { AppEnv } from './context.js';
 import { closeLingering } from './lingering-close.js';
+import { refuseUnparsable } from './unparsable.js';
 
 export interface HttpParts extends AppParts {
   readonly config: AppParts['config'] & Pick<Config, 'maxSockets'>;
@@ -52,6 +53,8 @@ export function createHttp(parts: HttpParts): Http {
   const server = createServer(
     {
       maxHeaderSize,
+      // The app refuses a request without a host, as JSON.
+      requireHostHeader: false,
       headersTimeout: timeouts.headers,
       requestTimeout: timeouts.request,
       connectionsCheckingInterval: timeouts.check,
@@ -62,6 +65,7 @@ export function createHttp(parts: HttpParts): Http {
     },
   );
   closeLingering(server, { ms: timeouts.linger, bytes: lingerBytes });
+  refuseUnparsable(server);
   // A polling client may hold two connections; the rest is for REST.
   server.maxConnections = parts.config.maxSockets * 2 + 1_000;
   return { server, app };

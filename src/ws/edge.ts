@@ -14,6 +14,7 @@ import type { Service } from '../runtime/lifecycle.js';
 import type { Rooms, StreamEdge } from '../runtime/rooms.js';
 import { Admission } from './admission.js';
 import { Authentication } from './authentication.js';
+import type { SocketCluster } from './cluster.js';
 import { Dispatcher } from './dispatcher.js';
 import type { OutgoingBurst } from './fanout/burst.js';
 import { Wire, type Connection } from './fanout/wire.js';
@@ -26,22 +27,7 @@ import { Session, type ChatServer, type ChatSocket } from './session.js';
 /** How long `stop` waits for clients to close their side before it cuts them. */
 const stopGraceMs = 1_000;
 
-/** The other nodes, as far as sockets are concerned. */
-export interface SocketCluster {
-  /** Names this node in the ids of its sockets. */
-  readonly node: string;
-  /** Of `@socket.io/redis-adapter`: for Socket.IO's own calls over all nodes. */
-  readonly adapter: AdapterFactory;
-  /** `emit` reaches the edges of all other nodes, best effort. */
-  bind(emit: (text: string) => void): void;
-  /** Something from another node's edge; whatever it is, it is checked. */
-  receive(given: unknown): void;
-  /** A packet for a user's sockets on other nodes. */
-  personal(userId: string, packet: string): void;
-}
-
-type AdapterFactory = Exclude<Parameters<ChatServer['adapter']>[0], undefined>;
-
+/** How long after an eviction a room is told of it. */
 const evictedMs = 1_000;
 
 export interface SocketEdgeParts {
@@ -55,6 +41,7 @@ export interface SocketEdgeParts {
     | 'handshakesMax'
     | 'joinsMax'
     | 'roomsPerSocket'
+    | 'shutdownGraceMs'
     | 'socketBufferBytes'
     | 'socketsPerUser'
   >;
@@ -83,6 +70,11 @@ export interface SocketEdge extends Service {
    * are still answered and broadcast. `stop` then closes the connections.
    */
   drain(): void;
+  /**
+   * Resolves once the clients have what was sent to them, so that `stop` takes no answer from them: polling ones come for it,
+   * which they can only while the server listens. Waits for a quarter of SHUTDOWN_GRACE_MS at most.
+   */
+  taken(): Promise<void>;
   /** The gentle beginning of a drain: tells every socket and refuses new connections, but goes on taking events. */
   announceDrain(): void;
   /** Takes no more events and refuses none: the connections are closed next, and clients send again what was not answered. */
@@ -194,6 +186,12 @@ class Edge implements SocketEdge {
     const packet = eventPacket('server_draining', {});
     for (const session of this.#sessions) session.push(packet);
     this.#hub.flusher.flush();
+  }
+
+  async taken(): Promise<void> {
+    this.#hub.flusher.flush();
+    const taken = [...this.#connections].map((conn) => new Wire(conn).taken());
+    await within(Promise.all(taken), this.#parts.config.shutdownGraceMs / 4).catch(() => undefined);
   }
 
   async stop(): Promise<void> {

@@ -3,17 +3,27 @@ import { join } from 'node:path';
 import test from 'ava';
 import ts from 'typescript';
 import { packageRoot } from '../../src/cli/root.js';
-import { rules, type SourceFile } from './rules.js';
+import { plainNames, rules, shortFiles, type SourceFile } from './rules.js';
 
 function source(path: string, text: string): SourceFile {
   const imports = ts.preProcessFile(text, true, true).importedFiles.map((file) => file.fileName);
   return { path, text, imports };
 }
 
-const files = readdirSync(join(packageRoot, 'src'), { recursive: true, encoding: 'utf8' })
-  .map((name) => `src/${name.replaceAll('\\', '/')}`)
-  .filter((path) => path.endsWith('.ts'))
-  .map((path) => source(path, readFileSync(join(packageRoot, path), 'utf8')));
+function sources(folder: string): SourceFile[] {
+  return readdirSync(join(packageRoot, folder), { recursive: true, encoding: 'utf8' })
+    .map((name) => `${folder}/${name.replaceAll('\\', '/')}`)
+    .filter((path) => path.endsWith('.ts'))
+    .map((path) => source(path, readFileSync(join(packageRoot, path), 'utf8')));
+}
+
+const files = sources('src');
+
+for (const rule of [shortFiles, plainNames])
+  test(`in tests and benchmarks, too: ${rule.name}`, (t) => {
+    const found = ['test', 'bench'].flatMap(sources).flatMap((file) => rule.check(file));
+    t.deepEqual(found, [], `${rule.reason}:\n${found.join('\n')}`);
+  });
 
 for (const rule of rules)
   test(rule.name, (t) => {

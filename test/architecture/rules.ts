@@ -70,6 +70,22 @@ const statement =
 
 export const longestFile = 300;
 
+export const shortFiles: Rule = {
+  name: `no file is longer than ${longestFile} lines without a reason`,
+  reason: 'A long file is two nouns; if it is one all the same, its first lines say why ("long because …")',
+  check: (file) => {
+    const lines = file.text.split('\n');
+    const excused = lines.slice(0, 12).some((line) => /long because/i.test(line));
+    return lines.length - 1 > longestFile && !excused ? [`${file.path} has ${lines.length - 1} lines`] : [];
+  },
+};
+
+export const plainNames: Rule = {
+  name: 'no file is called utils, helpers, common or misc',
+  reason: 'A file is a noun; a name that fits everything collects everything',
+  check: (file) => (/\/(utils?|helpers?|common|misc|lib)(\.ts|\/)/.test(file.path) ? [file.path] : []),
+};
+
 export const rules: readonly Rule[] = [
   mayImport(
     'src/actors/',
@@ -149,25 +165,13 @@ export const rules: readonly Rule[] = [
       return found === null ? [] : [`${file.path} has the statement ${found[0].slice(0, 40)}`];
     },
   },
-  {
-    name: `no file is longer than ${longestFile} lines without a reason`,
-    reason: 'A long file is two nouns; if it is one all the same, its first lines say why ("long because …")',
-    check: (file) => {
-      const lines = file.text.split('\n');
-      const excused = lines.slice(0, 12).some((line) => /long because/i.test(line));
-      return lines.length - 1 > longestFile && !excused ? [`${file.path} has ${lines.length - 1} lines`] : [];
-    },
-  },
+  shortFiles,
   {
     name: 'every file opens with what it is',
     reason: 'A reader learns from the first lines what a file is and where its boundary lies',
     check: (file) => (/^(#!.*\n)?\/\*\*/.test(file.text) ? [] : [`${file.path} opens without a doc comment`]),
   },
-  {
-    name: 'no file is called utils, helpers, common or misc',
-    reason: 'A file is a noun; a name that fits everything collects everything',
-    check: (file) => (/\/(utils?|helpers?|common|misc|lib)(\.ts|\/)/.test(file.path) ? [file.path] : []),
-  },
+  plainNames,
 ];
 
 function withoutComments(text: string): string {

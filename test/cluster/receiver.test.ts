@@ -1,4 +1,7 @@
-/** Law 4 at a receiving edge, whatever the network and the other nodes do to a room's stream. */
+/**
+ * Law 4 at a receiving edge, whatever the network and the other nodes do to a room's stream.
+ * Long because it is one suite: every way in which a stream can be broken, each in a few lines.
+ */
 import test from 'ava';
 import fc from 'fast-check';
 import type { PlacedBroadcast } from '../../src/runtime/frames.js';

@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto';
 import test from 'ava';
 import { ConfigError, developmentSecret, groups, readConfig, rows, type Row } from '../../src/config.js';
 
@@ -97,7 +98,7 @@ const bad: readonly [variable: string, value: string, message: RegExp][] = [
   ['CORS_ORIGINS', 'chat.example.org', /must be \* or origins/],
   ['CORS_ORIGINS', 'https://chat.example.org/', /must be \* or origins/],
   ['CORS_ORIGINS', 'https://a.example,', /must be \* or origins/],
-  ['JWT_PUBLIC_KEY', 'hunter2', /must be an RSA public key in PEM$/],
+  ['JWT_PUBLIC_KEY', 'hunter2', /must be an RSA public key in PEM of at least 2048 bits$/],
   ['AUTH_SERVICE_URL', 'auth:3000', /must be a URL starting with http/],
   ['CHAT_ROOM_SERVICE_URL', 'rooms', /must be a URL starting with http/],
   ['PRESENCE_SERVICE_URL', 'ftp://x', /must be a URL starting with http/],
@@ -139,16 +140,29 @@ for (const [name, secret] of [
   ['a missing', ''],
   ['the development', developmentSecret],
   ['a short', 'aB3$-short'],
+  ['a long but monotonous', 'ab'.repeat(32)],
 ] as const)
   test(`production refuses ${name} JWT_SECRET`, (t) => {
     t.regex(refusal({ ...production, JWT_SECRET: secret }), /^JWT_SECRET: in production/);
   });
 
+/** A public key of so many bits, as a line of an environment file holds it. */
+function publicKeyOf(bits: number): string {
+  const { publicKey } = generateKeyPairSync('rsa', { modulusLength: bits });
+  return publicKey.export({ type: 'spki', format: 'pem' }).toString().trim().replaceAll('\n', '\\n');
+}
+
 test('production with a public key needs no secret', (t) => {
-  const key =
-    '-----BEGIN PUBLIC KEY-----\\nMFwwDQYJKoZIhvcNAQEBBQADSwAwSAJBAL6XLPMOtpYxcNLgw6ge8kEXgLSTkk8r\\nG1IXlMA4TsD2vEcvQW6hAPU5NrtmqZ7tNEhoNKIeZ7XWLzoJMcZXB1kCAwEAAQ==\\n-----END PUBLIC KEY-----';
+  const key = publicKeyOf(2048);
   const config = readConfig({ ...production, JWT_SECRET: '', JWT_PUBLIC_KEY: key });
-  t.true(config.jwtPublicKey?.includes('\nMFw'));
+  t.is(config.jwtPublicKey, key.replaceAll('\\n', '\n'));
+});
+
+test('a public key so short that no token of it would be accepted is refused', (t) => {
+  t.is(
+    refusal({ JWT_PUBLIC_KEY: publicKeyOf(1024) }),
+    'JWT_PUBLIC_KEY: must be an RSA public key in PEM of at least 2048 bits',
+  );
 });
 
 test('production must be told that rooms are open', (t) => {

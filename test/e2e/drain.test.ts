@@ -3,13 +3,17 @@ import test from 'ava';
 import { ownStage, unique } from '../harness/stage.js';
 import { Traffic } from '../harness/traffic.js';
 
-for (const signal of ['SIGTERM', 'SIGINT'] as const)
+for (const [signal, transport] of [
+  ['SIGTERM', 'websocket'],
+  ['SIGINT', 'websocket'],
+  ['SIGTERM', 'polling'],
+] as const)
   test.serial(
-    `${signal} under load drains: server_draining, exit 0, everything acked is stored, and a restart goes on gapless`,
+    `${signal} under load over ${transport} drains: server_draining, exit 0, everything acked is stored, and a restart goes on gapless`,
     async (t) => {
       const own = await ownStage(t, { SHUTDOWN_GRACE_MS: '30000' });
       const rooms = [unique('room'), unique('room'), unique('room')];
-      const traffic = await Traffic.start(own.url, { rooms, members: 3, inFlight: 4 });
+      const traffic = await Traffic.start(own.url, { rooms, members: 3, inFlight: 4, transports: [transport] });
       await traffic.reached(300);
       const exit = await own.service.stop(signal);
       t.deepEqual(exit, { code: 0, signal: null }, own.service.output.tail());

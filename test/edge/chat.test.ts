@@ -1,4 +1,7 @@
-/** The operations: what reaches a room, what is refused before, and that nothing tells an absent id from an invisible one. */
+/**
+ * The operations: what reaches a room, what is refused before, and that nothing tells an absent id from an invisible one.
+ * Long because it is one suite: each operation of the one facade has its case.
+ */
 import test from 'ava';
 import { directKey } from '../../src/actors/protocol/ids.js';
 import { reject } from '../../src/actors/rejections.js';

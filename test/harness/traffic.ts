@@ -4,7 +4,7 @@
  * good client does, and `judge` holds everything against the laws.
  */
 import { setTimeout as pause } from 'node:timers/promises';
-import { ChatClient } from './client.js';
+import { ChatClient, type ClientOptions } from './client.js';
 import { within } from './eventually.js';
 import { checkHistory, checkPromises, checkStream, type Promised, type Violation } from './laws.js';
 import { RestClient } from './rest.js';
@@ -21,6 +21,8 @@ export interface TrafficOptions {
   readonly rooms: readonly string[];
   readonly members: number;
   readonly inFlight: number;
+  /** Websocket alone unless said. */
+  readonly transports?: ClientOptions['transports'];
 }
 
 /** Wait of a client before it repeats what was refused as retryable. */
@@ -48,7 +50,9 @@ export class Traffic {
     const traffic = new Traffic(options);
     for (const room of options.rooms)
       for (let member = 0; member < options.members; member += 1) {
-        const client = await ChatClient.connect(url, `${room}-user${member}`);
+        const client = await ChatClient.connect(url, `${room}-user${member}`, {
+          ...(options.transports === undefined ? {} : { transports: options.transports }),
+        });
         await client.join(room);
         traffic.clients.push(client);
         for (let lane = 0; lane < options.inFlight; lane += 1) traffic.#loops.push(traffic.#sendOn(client, room));

@@ -179,6 +179,28 @@ test('over a real port: slow headers, slow bodies, huge headers and bad hosts en
   );
 });
 
+test('over a real port: what is no HTTP is refused as JSON, and never amid another answer', async (t) => {
+  const stage = httpStage({ timeouts: { headers: 50, request: 100, check: 10, keepAlive: 60_000, linger: 60_000 } });
+  const { port, url } = await listening(t, stage);
+  const cases: readonly (readonly [bytes: string, status: number, code: string])[] = [
+    ['GARBAGE\r\n\r\n', 400, 'MALFORMED'],
+    ['GET /live HTTP/1.1\r\nConnection: close\r\n\r\n', 400, 'MALFORMED'],
+    ['POST /live HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n', 400, 'MALFORMED'],
+    [`GET /${'x'.repeat(20_000)} HTTP/1.1\r\nHost: x\r\n\r\n`, 431, 'TOO_LARGE'],
+    ['GET /live HTTP/1.1\r\nX-Slow: ', 408, 'MALFORMED'],
+  ];
+  for (const [bytes, status, code] of cases) {
+    const [head = '', body = ''] = (await exchange(port, bytes)).split('\r\n\r\n');
+    t.true(head.startsWith(`HTTP/1.1 ${status} `), head);
+    t.like(JSON.parse(body), { success: false, code });
+  }
+  const pair = await exchange(port, 'GET /live HTTP/1.1\r\nHost: x\r\n\r\nGARBAGE\r\n\r\n');
+  t.regex(pair, /^HTTP\/1.1 (200|400) /);
+  for (const answer of pair.split('HTTP/1.1 ').slice(1))
+    t.notThrows(() => JSON.parse(answer.slice(answer.indexOf('{'))) as unknown, answer);
+  t.is((await fetch(`${url}/live`)).status, 200);
+});
+
 test('over a real port: a caller who goes away in the midst of a body is no fault of the service', async (t) => {
   const stage = httpStage();
   const { port } = await listening(t, stage);

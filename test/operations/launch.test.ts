@@ -113,6 +113,9 @@ test('it builds when there is no build, again when a source is newer, and not ot
   const folder = packageWith(t, {
     'src/main.ts': `${declared}console.log('one');\n`,
     'src/old.ts': 'export const old = 1;\n',
+    'src/tsconfig.json': JSON.stringify({ extends: '../tsconfig.json', include: ['.'] }),
+    // Not of the service: a start does not compile it.
+    'test/broken.ts': 'const number: number = "text";\n',
     'tsconfig.json': JSON.stringify({
       compilerOptions: {
         rootDir: '.',
@@ -122,11 +125,12 @@ test('it builds when there is no build, again when a source is newer, and not ot
         types: [],
         incremental: true,
       },
-      include: ['src'],
+      include: ['src', 'test'],
     }),
   });
   symlinkSync(join(packageRoot, 'node_modules'), join(folder, 'node_modules'));
-  t.deepEqual((await launch(folder, ['src/main.js'])).lines, ['one']);
+  const compiling = 'Compiling the service ...';
+  t.deepEqual((await launch(folder, ['src/main.js'])).lines.toSorted(), [compiling, 'one']);
 
   // An edited build shows that nothing was built over it.
   writeFileSync(join(folder, 'build/src/main.js'), "console.log('kept');");
@@ -140,7 +144,7 @@ test('it builds when there is no build, again when a source is newer, and not ot
     `${declared}console.log('two');\nimport('./old.js' as string).catch(() => console.log('gone'));\n`,
   );
   utimesSync(join(folder, 'src/main.ts'), later, later);
-  t.deepEqual((await launch(folder, ['src/main.js'])).lines, ['two', 'gone']);
+  t.deepEqual((await launch(folder, ['src/main.js'])).lines.toSorted(), [compiling, 'gone', 'two']);
 
   writeFileSync(join(folder, 'src/main.ts'), 'const number: number = "text";\n');
   utimesSync(join(folder, 'src/main.ts'), later, later);

@@ -1,5 +1,5 @@
 /**
- * `npm run replay -- <log file or folder>`: plays real chat logs through a running service, or through one that it starts
+ * `npm run replay -- <log file or folder>...`: plays real chat logs through a running service, or through one that it starts
  * on an embedded database in a temporary folder, and reports whether anything was lost, doubled or out of order.
  * Exit code 0: nothing was. 1: something was, or the replay could not be done. 2: wrong command line.
  */
@@ -39,7 +39,7 @@ async function venueFor({ url, secret }: Options): Promise<{ url: string; close:
 }
 
 async function run(options: Options): Promise<boolean> {
-  const logs = await logsAt(options.path);
+  const logs = (await Promise.all(options.paths.map(logsAt))).flat();
   const venue = await venueFor(options);
   // A new room for every replay: the same lines under the same client_msg_id would rightly get the old messages back.
   const stamp = Date.now().toString(36);

@@ -2,7 +2,7 @@
 import { parseArgs } from 'node:util';
 import { developmentSecret } from '../harness/token.js';
 
-export const usage = `Usage: npm run replay -- <log file or folder> [options]
+export const usage = `Usage: npm run replay -- <log file or folder>... [options]
   --url URL       a running service; without it one is started on an embedded database
   --speed N|max   times faster than logged; max (the default) is flat out
   --room NAME     room to play into; a new one by default
@@ -11,7 +11,7 @@ export const usage = `Usage: npm run replay -- <log file or folder> [options]
   --window N      log lines under way at once, 1..10000 (default 64)`;
 
 export interface Options {
-  readonly path: string;
+  readonly paths: readonly string[];
   readonly url: string | null;
   readonly speed: number | null;
   readonly room: string | null;
@@ -50,15 +50,14 @@ export function readOptions(args: readonly string[]): Options {
     throw new UsageError(error instanceof Error ? error.message : String(error));
   }
   const { values, positionals } = parsed;
-  const [path] = positionals;
-  if (path === undefined || positionals.length > 1) throw new UsageError('name one log file or folder');
+  if (positionals.length === 0) throw new UsageError('name a log file or folder');
   const url = values.url ?? null;
   if (url !== null && !/^https?:\/\//.test(url)) throw new UsageError('--url must start with http:// or https://');
   const speed = values.speed === 'max' ? null : Number(values.speed);
   if (speed !== null && !(speed > 0 && speed < Infinity))
     throw new UsageError('--speed must be a number above 0, or max');
   return {
-    path,
+    paths: positionals,
     url: url === null ? null : url.replace(/\/+$/, ''),
     speed,
     room: values.room ?? null,

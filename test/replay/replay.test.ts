@@ -76,7 +76,6 @@ test.serial(
 test('a wrong command line is refused with its reason', (t) => {
   for (const args of [
     [],
-    ['a', 'b'],
     ['a', '--speed', '0'],
     ['a', '--speed', 'x'],
     ['a', '--url', 'ftp://x'],
@@ -84,5 +83,6 @@ test('a wrong command line is refused with its reason', (t) => {
     ['a', '--nonsense'],
   ])
     t.throws(() => readOptions(args), { instanceOf: UsageError }, args.join(' '));
-  t.like(readOptions(['log', '--speed', '60', '--url', 'http://x/']), { path: 'log', speed: 60, url: 'http://x' });
+  t.deepEqual(readOptions(['a', 'b']).paths, ['a', 'b']);
+  t.like(readOptions(['log', '--speed', '60', '--url', 'http://x/']), { paths: ['log'], speed: 60, url: 'http://x' });
 });

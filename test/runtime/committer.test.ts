@@ -1,3 +1,7 @@
+/**
+ * The committer: what a frame answers, broadcasts and remembers, however its transaction ends.
+ * Long because it is one suite: each end that a transaction can have has its case.
+ */
 import { setImmediate as turn } from 'node:timers/promises';
 import test from 'ava';
 import fc from 'fast-check';

@@ -1,5 +1,5 @@
 /** The embedded server: nothing committed is lost when its service is killed, and a data folder has one owner. */
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
@@ -92,6 +92,15 @@ test('a data folder too deep for a socket works, and its temporary socket folder
   await withClient(server.connection, (client) => client.query('select 1'));
   await server.stop();
   t.throws(() => readdirSync(host));
+});
+
+test('a data folder that cannot be made is refused at once, in one line that names the variable', async (t) => {
+  const file = dataFolder(t, 'file');
+  writeFileSync(file, '');
+  for (const dataDir of [file, join(file, 'below'), '/proc/none/below']) {
+    const error = await t.throwsAsync(embedded(dataDir).start());
+    t.regex(error.message, /^DATA_DIR cannot be used: [^\n]+$/);
+  }
 });
 
 test('an interrupted first start leaves nothing to trip over', async (t) => {

@@ -1,4 +1,7 @@
-/** Ownership: the lease, the fence (law 6), and what becomes of a writer whose connection dies. */
+/**
+ * Ownership: the lease, the fence (law 6), and what becomes of a writer whose connection dies.
+ * Long because it is one suite: each way of losing a lease has its case.
+ */
 import test from 'ava';
 import { StoreError, type Fence, type WriteFailure } from '../../src/runtime/store/port.js';
 import { Session } from '../../src/runtime/store/postgres/session.js';

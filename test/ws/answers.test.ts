@@ -166,6 +166,38 @@ test('draining tells every socket, refuses connections and events, and still ans
   await edge.stop();
 });
 
+test('a drain waits until a polling client has come for what it was sent', async (t) => {
+  const { edge, url } = await world(t, { shutdownGraceMs: 600_000 });
+  const poll = async (sid: string, body?: string): Promise<string> => {
+    const init = body === undefined ? {} : { method: 'POST', body };
+    return (await fetch(`${url}/socket.io/?EIO=4&transport=polling${sid}`, init)).text();
+  };
+  const { sid } = JSON.parse((await poll('')).slice(1)) as { sid: string };
+  await poll(`&sid=${sid}`, `40${JSON.stringify({ token: 'alice' })}`);
+  t.regex(await poll(`&sid=${sid}`), /"authenticated"/);
+  edge.drain();
+  let taken = false;
+  const waiting = edge.taken().then(() => (taken = true));
+  // Another client's whole request comes and goes meanwhile.
+  await poll('');
+  t.false(taken);
+  t.regex(await poll(`&sid=${sid}`), /"server_draining"/);
+  await poll('');
+  t.false(taken, 'it may not have read it yet');
+  const again = poll(`&sid=${sid}`).catch(() => '');
+  await waiting;
+  await edge.stop();
+  await again;
+});
+
+test('a drain waits no longer than its part of the grace for a client that does not come', async (t) => {
+  const { edge, client } = await world(t, { shutdownGraceMs: 4 });
+  const alice = await client('alice', { transports: ['polling'] });
+  edge.drain();
+  await t.notThrowsAsync(edge.taken());
+  alice.disconnect();
+});
+
 test('stopping cuts connections that do not agree to close, with and without a namespace', async (t) => {
   const { port, edge } = await world(t);
   const mute = await Promise.all(

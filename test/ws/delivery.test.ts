@@ -1,4 +1,7 @@
-/** Law 4 at the edge: what a socket sees of a room, and in which order. */
+/**
+ * Law 4 at the edge: what a socket sees of a room, and in which order.
+ * Long because it is one suite: each place of a join, leave or burst within a frame has its case.
+ */
 import test from 'ava';
 import { directKey } from '../../src/actors/protocol/ids.js';
 import { ask, next, recorders, world } from './support/world.js';

@@ -84,9 +84,12 @@ async function ensureDatabase(connection: ConnectionSettings, log: Log): Promise
     await client.connect();
   } catch (error) {
     if (!(error instanceof pg.DatabaseError))
-      throw new Error(`The database server ${connection.host}:${connection.port} does not answer: ${String(error)}`, {
-        cause: error,
-      });
+      throw new Error(
+        `DB_HOST: the database server ${connection.host}:${connection.port} does not answer (${String(error)})`,
+        {
+          cause: error,
+        },
+      );
     log.debug({ err: error.message }, 'the maintenance database may not be entered');
     return;
   }

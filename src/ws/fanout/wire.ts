@@ -95,6 +95,21 @@ export class Wire {
     this.#conn.close();
   }
 
+  /** Resolves when all that was written is out; a polling client has it for sure once it comes again. */
+  taken(): Promise<void> {
+    const conn = this.#conn;
+    return new Promise((resolve) => {
+      const written = (): void => {
+        if (conn.transport.writable) resolve();
+        else conn.transport.once('ready', resolve);
+      };
+      conn.once('close', resolve);
+      if (conn.readyState === 'closed') resolve();
+      else if ((this.#buffering?.writeBuffer.length ?? 0) === 0) written();
+      else conn.once('drain', written);
+    });
+  }
+
   /** Resolves when nothing of the connection is left, the TCP connection of a WebSocket included. */
   closed(): Promise<void> {
     return new Promise((resolve) => {

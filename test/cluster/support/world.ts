@@ -1,6 +1,7 @@
 /**
  * A cluster in one thread and in virtual time: real routers and real buses over a network that drops, copies and holds back
  * what it likes, and rooms that move. Instead of actors it keeps a book: which command was executed where, and when twice.
+ * Long because network, nodes and book share one virtual clock and one queue.
  */
 import { setImmediate as turn } from 'node:timers/promises';
 import type { AnnounceCommand, Command } from '../../../src/actors/protocol/commands.js';

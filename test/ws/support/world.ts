@@ -37,6 +37,7 @@ const config: SocketEdgeParts['config'] = {
   handshakesMax: 1000,
   joinsMax: 1000,
   roomsPerSocket: 500,
+  shutdownGraceMs: 10_000,
   socketBufferBytes: 1_048_576,
   socketsPerUser: 20,
 };

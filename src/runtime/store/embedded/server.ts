@@ -15,6 +15,7 @@ import type { Log } from '../../../observe/log.js';
 import type { Service } from '../../lifecycle.js';
 import type { ConnectionSettings } from '../postgres/connection.js';
 import { EmbeddedUnavailable, findBinaries, type Binaries } from './binaries.js';
+import { makeFolder } from './folder.js';
 import { openCluster, superuser, type Cluster } from './cluster.js';
 import { endOrphan, forgetOwner, recordOwner, refuseSecondOwner } from './owner.js';
 import { serverUser, type ServerUser } from './user.js';
@@ -79,7 +80,7 @@ export class EmbeddedPostgres implements Service {
     if (this.#running !== null) return;
     this.#stopping = false;
     const folder = resolve(this.#options.dataDir, 'postgres');
-    mkdirSync(folder, { recursive: true });
+    makeFolder(folder);
     const user = serverUser(folder);
     const binaries = findBinaries(user);
     const fsync = this.#options.fsync ?? true;
@@ -178,7 +179,8 @@ export class EmbeddedPostgres implements Service {
         // The last lines are all that is kept: they tell why a start failed.
         tail.push(line);
         if (tail.length > 20) tail.shift();
-        if (/ (FATAL|PANIC): /.test(line) && ready) this.#log.warn({ line: line.slice(0, 500) }, 'embedded database');
+        if (/ (FATAL|PANIC): /.test(line) && ready && !this.#stopping)
+          this.#log.warn({ line: line.slice(0, 500) }, 'embedded database');
         else this.#log.debug({ line: line.slice(0, 500) }, 'embedded database');
         if (!line.includes('database system is ready to accept connections')) return;
         ready = true;

@@ -47,7 +47,7 @@ export class PostgresReads implements ReadStore, Service {
     if (this.#pool !== null) return;
     const { connection, poolSize, deadlineMs, log } = this.#options;
     const server = { statement_timeout: deadlineMs, idle_in_transaction_session_timeout: deadlineMs, ...keyedLookups };
-    this.#pool = new pg.Pool({
+    const pool = new pg.Pool({
       ...clientConfig(connection, { name: 'message-handling-service reads', server }),
       max: poolSize,
       connectionTimeoutMillis: deadlineMs,
@@ -61,8 +61,12 @@ export class PostgresReads implements ReadStore, Service {
       log,
     });
     // Without listeners a dying connection would end the process: the pool listens to idle ones only.
-    this.#pool.on('error', (error) => log.warn({ err: error.message }, 'an idle read connection was lost'));
-    this.#pool.on('connect', (client) => client.on('error', () => undefined));
+    pool.on('error', (error) => {
+      // An ended pool does not wait for its connections, which may hear of their server's end.
+      if (this.#pool === pool) log.warn({ err: error.message }, 'an idle read connection was lost');
+    });
+    pool.on('connect', (client) => client.on('error', () => undefined));
+    this.#pool = pool;
     try {
       await this.check();
     } catch (error) {
