@@ -37,6 +37,11 @@ interface ShardOptions<State, Reply> {
 
 /** Well below the session's idle time-out, after which Postgres gives the partitions away. */
 const heartbeatMs = 2_000;
+/**
+ * What memory knows is told without a word of the database for so long after its last one. After a longer silence, which only
+ * a freeze of this thread can make, another may be the owner already: then the session is asked first. Well below its time-out.
+ */
+const trustMs = 2 * heartbeatMs;
 /** How soon partitions that are wanted, but were not free, are tried again. */
 const claimAgainMs = 200;
 /** Rooms of one frame in which the sockets of dead nodes are forgotten. */
@@ -52,7 +57,6 @@ export class Shard<State, Reply> {
   /** The lane: everything is chained to its end. At most one of each kind waits in it: a frame, a tick, a sweep, … */
   #tail: Promise<void> = Promise.resolve();
   #stopped = false;
-  #lastTalk = 0;
   #timers: NodeJS.Timeout[] = [];
   #tick: { readonly at: number; readonly timer: NodeJS.Timeout } | null = null;
   readonly #deadlines = new Map<string, number>();
@@ -101,7 +105,6 @@ export class Shard<State, Reply> {
     const { idleTtlMs } = this.#options.settings;
     await this.#enqueue(() => this.#ownership.ensure());
     if (this.#stopped) return;
-    this.#lastTalk = Date.now();
     this.#settleOwnership();
     this.#report();
     const sweepMs = Math.min(5_000, Math.max(10, idleTtlMs / 4));
@@ -164,8 +167,8 @@ export class Shard<State, Reply> {
 
   async #commit(frame: Omit<CommandFrame, 'type' | 'shard'>): Promise<FrameReply> {
     const { shard } = this.#options.plan;
+    if (this.#silentMs() > trustMs) await this.#heartbeat(true);
     const { outcomes, bursts } = await this.#committer.commit(frame.commands, frame.resent);
-    this.#lastTalk = Date.now();
     this.#residents.evictSurplus();
     this.#report();
     this.#watch(frame.commands.map((command) => command.key));
@@ -233,13 +236,16 @@ export class Shard<State, Reply> {
     return Promise.resolve();
   }
 
+  #silentMs(): number {
+    return performance.now() - this.#ownership.writer.answeredAt;
+  }
+
   /** @param now even if there was talk lately: the session is said to be gone */
   async #heartbeat(now = false): Promise<void> {
-    if (this.#stopped || (!now && Date.now() - this.#lastTalk < heartbeatMs / 2)) return;
+    if (this.#stopped || (!now && this.#silentMs() < heartbeatMs / 2)) return;
     try {
       await this.#ownership.ensure();
       await this.#ownership.writer.heartbeat();
-      this.#lastTalk = Date.now();
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
       this.#options.log.warn({ failure: error.failure, err: error }, 'the heartbeat failed');

@@ -55,9 +55,18 @@ export class MemoryWriter implements Writer {
     this.#rooms = other.#rooms;
   }
 
+  /** The server ends the session, and nobody hears of it. */
+  end(silentMs: number): void {
+    this.#held = false;
+    this.answeredAt = performance.now() - silentMs;
+  }
+
   /** Partitions that another one holds: they are not granted. */
   readonly others = new Set<number>();
   readonly yielded: number[] = [];
+  heartbeats = 0;
+  /** When the session last answered, unless a test says otherwise. */
+  answeredAt = -Infinity;
   /** Claims of which something was refused. */
   refusals = 0;
   onYield = (): void => undefined;
@@ -95,6 +104,7 @@ export class MemoryWriter implements Writer {
     if (this.always !== null) throw new StoreError(this.always, 'always');
     const mishap = this.mishaps.shift();
     if (mishap === undefined || mishap.applied) this.#apply(append);
+    this.answeredAt = performance.now();
     if (mishap === undefined) return;
     if (mishap.failure === 'lost' || mishap.failure === 'fenced') this.#held = false;
     throw new StoreError(mishap.failure, 'mishap');
@@ -169,7 +179,9 @@ export class MemoryWriter implements Writer {
   }
 
   heartbeat(): Promise<void> {
-    return this.#answer(() => undefined);
+    return this.#answer(() => {
+      this.heartbeats++;
+    });
   }
 
   release(): Promise<void> {
@@ -182,6 +194,8 @@ export class MemoryWriter implements Writer {
   }
 
   #answer<T>(read: () => T): Promise<T> {
-    return this.#held ? Promise.resolve(read()) : Promise.reject(new StoreError('lost', 'not connected'));
+    if (!this.#held) return Promise.reject(new StoreError('lost', 'not connected'));
+    this.answeredAt = performance.now();
+    return Promise.resolve(read());
   }
 }

@@ -27,6 +27,10 @@ export class CachedWriter implements Writer {
     this.#log = log;
   }
 
+  get answeredAt(): number {
+    return this.#writer.answeredAt;
+  }
+
   async connect(signal: AbortSignal): Promise<void> {
     this.#origin = null;
     this.#asked = false;

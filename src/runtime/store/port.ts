@@ -88,6 +88,11 @@ export const unreadMost = 10_000;
  * `connect` must be called again. Not safe for concurrent calls: a shard has one frame in flight.
  */
 export interface Writer {
+  /**
+   * When the last call was sent that the session has answered; milliseconds, monotonic. So the server cannot have ended it for
+   * silence before the idle time-out has passed from then.
+   */
+  readonly answeredAt: number;
   /** Opens a session on a primary, giving up what an earlier one held. Retries with backoff until `signal` aborts. */
   connect(signal: AbortSignal): Promise<void>;
   /**

@@ -23,6 +23,7 @@ export class Session {
   #alive = true;
   /** Under way. */
   #calls = 0;
+  #answeredAt = -Infinity;
 
   /** @param onLost told when the server or the network ends the session, but not when we do or while a call waits */
   constructor(
@@ -53,6 +54,11 @@ export class Session {
     return this.#alive;
   }
 
+  /** When the last call was sent that was answered without an error; milliseconds, monotonic. */
+  get answeredAt(): number {
+    return this.#answeredAt;
+  }
+
   connect(): Promise<void> {
     return this.#bounded(() => this.#client.connect().then(() => undefined));
   }
@@ -63,9 +69,11 @@ export class Session {
    */
   async query<Row extends pg.QueryResultRow>(statement: Statement): Promise<Row[]> {
     if (!this.#alive) throw new StoreError('lost', 'The database connection is gone');
+    const sentAt = performance.now();
     const { rows } = await this.#bounded(() =>
       this.#client.query<Row>({ ...statement, values: [...(statement.values ?? [])] }),
     );
+    this.#answeredAt = sentAt;
     return rows;
   }
 

@@ -47,6 +47,10 @@ class PostgresWriter implements CacheableWriter {
     this.#options = options;
   }
 
+  get answeredAt(): number {
+    return this.#lease?.session.answeredAt ?? -Infinity;
+  }
+
   async connect(signal: AbortSignal): Promise<void> {
     this.#lease?.session.destroy();
     this.#lease = null;
