@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import test, { type ExecutionContext } from 'ava';
 import type { Command } from '../../src/actors/protocol/commands.js';
 import { CommandBus } from '../../src/runtime/cluster/bus.js';
+import { Codec } from '../../src/runtime/cluster/codec.js';
 import type { LaneOutcome, LaneReply, Transport } from '../../src/runtime/cluster/port.js';
 import { RedisTransport } from '../../src/runtime/cluster/transport/redis-transport.js';
 import { RedisLinks } from '../../src/runtime/cluster/transport/redis.js';
@@ -264,6 +265,17 @@ test('a command that is sent again while it is executed is offered once, and its
   receiver.flush();
   for (const { text } of to.sent) from.receive(text);
   t.deepEqual(outcomes, [null, done('slow')]);
+});
+
+test('messages of ever more nodes push nobody out who waits for an answer', (t) => {
+  const pipe = new Pipe();
+  const bus = lone(pipe, 'a');
+  const outcomes: (LaneOutcome | null)[] = [];
+  bus.send({ node: 'b', epoch }, typing('1'), false, (outcome) => outcomes.push(outcome));
+  bus.flush();
+  const strange = (i: number): string => new Codec(`stranger-${i}`, partitions).encode('replies', 1, []);
+  for (let i = 0; i < 2_000; i++) pipe.receive(strange(i));
+  t.deepEqual(outcomes, [null], 'given back, for the router to send again');
 });
 
 test('over its capacity the bus refuses at once, and a node that is gone gives everything back', (t) => {

@@ -76,7 +76,13 @@ export class CommandBus implements NodeBus {
   readonly #codec: Codec;
   readonly #deadlineMs: number;
   readonly #now: () => number;
-  readonly #peers = new LRUCache<NodeId, Peer>({ max: peersKept });
+  readonly #peers = new LRUCache<NodeId, Peer>({
+    max: peersKept,
+    // Made room for others: whoever waits for it is told, or would wait for ever.
+    disposeAfter: (peer, _node, reason) => {
+      if (reason === 'evict') this.counts.unanswered += peer.giveUp(Infinity);
+    },
+  });
   /** Commands of other nodes that were offered here and not answered, by id. Bounded by the mailboxes. */
   readonly #executing = new Map<string, Address>();
   /** Peers with something to send. */
@@ -121,7 +127,11 @@ export class CommandBus implements NodeBus {
 
   /** The node is known to be dead: what it did not answer is given back now. */
   gone(node: NodeId): void {
-    this.counts.unanswered += this.#peers.peek(node)?.giveUp(Infinity) ?? 0;
+    const peer = this.#peers.peek(node);
+    if (peer === undefined) return;
+    // What it had sent of a message that came in parts is of no use any more, and may be large.
+    peer.assembly.clear();
+    this.counts.unanswered += peer.giveUp(Infinity);
   }
 
   /** Gives back what has waited for longer than the deadline. */
