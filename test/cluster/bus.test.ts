@@ -267,6 +267,21 @@ test('a command that is sent again while it is executed is offered once, and its
   t.deepEqual(outcomes, [null, done('slow')]);
 });
 
+test.serial('a clock that is set back keeps nobody waiting', async (t) => {
+  const { now } = Date;
+  t.teardown(() => (Date.now = now));
+  let back = 0;
+  Date.now = () => now() - back;
+  const parts = { transport: new Pipe(), local: new Local() };
+  const bus = new CommandBus({ node: 'a', partitions, ...parts, capacity: 1, deadlineMs: 1, log });
+  const outcome = new Promise((resolve) => bus.send({ node: 'b', epoch }, typing('1'), false, resolve));
+  bus.flush();
+  back = 3_600_000;
+  await bus.start();
+  t.teardown(() => bus.stop());
+  t.is(await within(outcome, 'the end of the deadline', 5_000), null);
+});
+
 test('messages of ever more nodes push nobody out who waits for an answer', (t) => {
   const pipe = new Pipe();
   const bus = lone(pipe, 'a');

@@ -39,7 +39,7 @@ export interface CommandBusOptions {
   /** Milliseconds until a command without an answer is given back. Defaults to 1000. */
   readonly deadlineMs?: number;
   readonly log: Log;
-  /** Milliseconds since 1970. */
+  /** Milliseconds of a clock that never steps back; defaults to `performance.now`. */
   readonly now?: () => number;
 }
 
@@ -98,7 +98,7 @@ export class CommandBus implements NodeBus {
     this.#options = options;
     this.#codec = new Codec(options.node, options.partitions);
     this.#deadlineMs = options.deadlineMs ?? defaultDeadlineMs;
-    this.#now = options.now ?? Date.now;
+    this.#now = options.now ?? (() => performance.now());
     options.transport.onMessage((text) => this.#receive(text));
     options.local.onFrame(() => this.flush());
   }
@@ -260,7 +260,7 @@ export class CommandBus implements NodeBus {
     this.counts.dropped[reason] += 1;
     const now = this.#now();
     // Copies are usual where a message took two ways; the rest is told, but a flood of it not in full.
-    if (reason === 'late' || now - (this.#toldAt.get(reason) ?? 0) < logAgainMs) return;
+    if (reason === 'late' || now - (this.#toldAt.get(reason) ?? -Infinity) < logAgainMs) return;
     this.#toldAt.set(reason, now);
     this.#options.log.warn({ reason, units, from, dropped: this.counts.dropped[reason] }, 'a node message was dropped');
   }
