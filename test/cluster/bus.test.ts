@@ -81,8 +81,9 @@ async function redisPair(t: ExecutionContext) {
     return { node, links, local, transport, bus: lone(transport, node, local) };
   });
   for (const { links, transport, bus } of sides) {
+    const ready = new Promise<void>((resolve) => links.onReady(resolve));
     await links.start();
-    t.true(links.up);
+    await within(ready, 'Redis');
     await transport.start();
     await bus.start();
     t.teardown(async () => {
