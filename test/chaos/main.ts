@@ -17,7 +17,7 @@ import { run, type Outcome } from './run.js';
 import { canFreeze } from './servers/postgres.js';
 import { hasRabbit } from './servers/rabbitmq.js';
 import { hasRedis } from './servers/redis.js';
-import { writeTable } from './table.js';
+import { summaryOf, tableOf, writeFigures } from './table.js';
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
@@ -41,11 +41,10 @@ function keepFigures(outcome: Outcome): void {
   const folder = join(packageRoot, 'test', 'chaos');
   const runs = join(folder, 'runs.ndjson');
   appendRecord(runs, recordOf(outcome));
-  writeTable(
-    join(folder, 'README.md'),
-    readRecords(runs),
-    nemeses.map(({ name }) => name),
-  );
+  const records = readRecords(runs);
+  const order = nemeses.map(({ name }) => name);
+  writeFigures(join(folder, 'README.md'), 'table', tableOf(records, order));
+  writeFigures(join(packageRoot, 'README.md'), 'summary', summaryOf(records));
 }
 
 async function strike(options: Options): Promise<boolean> {

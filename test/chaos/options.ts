@@ -11,7 +11,7 @@ export const usage = `npm run chaos -- [nemesis…] [options]
   --acked N    a run goes on until so many messages are acked (1000)
   --short      one strike and 250 acked messages: what \`npm test\` does with some of them
   --keep       keeps the histories of good runs, too
-  --table      adds the figures to those in test/chaos/README.md, run by run; full runs only
+  --table      adds the figures to those of the READMEs, run by run; full runs only
   --mutants    breaks the laws in copies of the build, one by one, and counts how many the checks catch
   --check F    judges a kept history again
   --json       one JSON object per run on the standard output

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import test from 'ava';
 import { readOptions, UsageError } from './options.js';
 import { appendRecord, readRecords, type RunRecord } from './records.js';
-import { tableOf, writeTable } from './table.js';
+import { summaryOf, tableOf, writeFigures } from './table.js';
 
 function record(fields: Partial<RunRecord> & Pick<RunRecord, 'seed'>): RunRecord {
   return {
@@ -72,11 +72,19 @@ test('records survive from one invocation to the next, and the prose around the 
   t.deepEqual(readRecords(runs), []);
   for (const seed of [1, 2]) {
     appendRecord(runs, record({ seed }));
-    writeTable(readme, readRecords(runs), ['kill']);
+    writeFigures(readme, 'table', tableOf(readRecords(runs), ['kill']));
   }
   const text = readFileSync(readme, 'utf8');
   t.is(cellsOf(text.slice(text.indexOf('| nemesis')), 'kill')['runs'], '2');
   t.true(text.startsWith('before\n') && text.endsWith('after\n') && !text.includes('old'));
+});
+
+test('the summary counts every run and every violation', (t) => {
+  const runs = [record({ seed: 1, wrong: { leak: 2 } }), record({ seed: 1, nemesis: 'drain', failure: 'it broke' })];
+  const summary = summaryOf(runs);
+  t.regex(summary, /2 runs of 2 kinds with 2,000 acked messages \(1 runs broke off\)/);
+  t.regex(summary, /lost 0, .*leak 2, /);
+  t.throws(() => writeFigures(import.meta.filename, 'summary', summary), { message: /no place/ });
 });
 
 test('only full runs go into the table', (t) => {

@@ -20,8 +20,11 @@ const columns = [
   'late delivery ms',
   'first ack ms',
 ] as const;
-const begin = '<!-- figures: written by the runner -->';
-const end = '<!-- end of figures -->';
+/** Between these the runner writes. */
+const places = {
+  table: ['<!-- figures: written by the runner -->', '<!-- end of figures -->'],
+  summary: ['<!-- chaos:begin -->', '<!-- chaos:end -->'],
+} as const;
 
 /** A run by itself keeps a machine busy up to about here, per core. */
 const quietLoad = 2.5;
@@ -87,10 +90,25 @@ export function tableOf(records: readonly RunRecord[], order: readonly string[])
   ].join('\n');
 }
 
-/** Puts the table into its place. */
-export function writeTable(path: string, records: readonly RunRecord[], order: readonly string[]): void {
+/** All of it in two lines. */
+export function summaryOf(records: readonly RunRecord[]): string {
+  const number = (value: number): string => value.toLocaleString('en');
+  const acked = records.reduce((sum, run) => sum + run.acked, 0);
+  const counts = faults.map((fault) => records.reduce((sum, { wrong }) => sum + (wrong[fault] ?? 0), 0));
+  const found = faults.map((fault, place) => `${fault} ${number(counts[place] ?? 0)}`).join(', ');
+  const broken = records.filter(({ failure }) => failure !== null).length;
+  const kinds = new Set(records.map(({ nemesis }) => nemesis)).size;
+  return [
+    `Recorded so far: ${number(records.length)} runs of ${kinds} kinds with ${number(acked)} acked messages${broken === 0 ? '' : ` (${broken} runs broke off)`}.`,
+    `Violations: ${found}.`,
+  ].join('\n');
+}
+
+/** Puts the table or the summary into its place. @throws Error where there is none */
+export function writeFigures(path: string, what: keyof typeof places, figures: string): void {
   const text = readFileSync(path, 'utf8');
+  const [begin, end] = places[what];
   const [from, to] = [text.indexOf(begin), text.indexOf(end)];
   if (from < 0 || to < from) throw new Error(`${path} has no place for the figures`);
-  writeFileSync(path, `${text.slice(0, from)}${begin}\n\n${tableOf(records, order)}\n\n${text.slice(to)}`);
+  writeFileSync(path, `${text.slice(0, from)}${begin}\n\n${figures}\n\n${text.slice(to)}`);
 }
