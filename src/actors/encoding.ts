@@ -11,6 +11,7 @@ import { encodeMessage, type Message } from './protocol/message.js';
 import { encodeMessages, encodePage } from './protocol/pages.js';
 import { deletion, messagePacket, packetText } from './protocol/packets.js';
 import type { Answer } from './protocol/replies.js';
+import { occupantPacket, rosterMost, rosterPacket } from './protocol/roster.js';
 import { recentMessages } from './catch-up.js';
 import type { RoomReply } from './reply.js';
 import type { RoomState } from './state.js';
@@ -120,13 +121,15 @@ export class Encoder {
       case 'members_evicted':
         return [evictionBroadcast(state.key, event)];
       case 'occupant_joined':
-        return event.edge ? [aboutUser('user_joined', state, event.userId)] : silence;
+        return event.edge ? [aboutOccupant(state, event.userId, true)] : silence;
       case 'occupant_left':
-        return event.edge ? [aboutUser('user_left', state, event.userId)] : silence;
+        return event.edge ? [aboutOccupant(state, event.userId, false)] : silence;
       case 'typing_started':
         return event.announced ? [aboutUser('user_typing', state, event.userId)] : silence;
       case 'typing_stopped':
         return [aboutUser('user_stopped_typing', state, event.userId)];
+      case 'occupants_listed':
+        return listOf(state);
       case 'occupants_announced': {
         // Typing in direct conversations is told to users, of whom nobody is announced.
         if (!event.first || isDirect(state.key)) return silence;
@@ -144,6 +147,17 @@ export class Encoder {
 
 function broadcast(packet: string, version: number | null, except: string | null): Broadcast {
   return { packet, version, except };
+}
+
+/** For edges, not for sockets. Of a larger room nobody is told: it costs more than somebody who seems to be there. */
+function listOf({ occupants }: RoomState): readonly Broadcast[] {
+  const userIds = [...(occupants?.keys() ?? [])];
+  if (userIds.length > rosterMost) return silence;
+  return [broadcast(rosterPacket(userIds), null, null)];
+}
+
+function aboutOccupant({ key }: RoomState, userId: string, here: boolean): Broadcast {
+  return broadcast(occupantPacket(key, userId, here), null, userId);
 }
 
 /** The others hear of it: a socket of the user that comes or goes meanwhile, on this node or another, does not. */

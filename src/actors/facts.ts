@@ -15,8 +15,10 @@ export function needs(state: RoomState, command: Command, limits: ActorLimits): 
   // Of a room that nobody wrote to, the store has nothing that memory has not.
   if (state.lastVersion === 0) return nothing;
   switch (command.kind) {
-    case 'send':
-      return command.replyTo === null ? nothing : needsOfReply(state, command, command.replyTo);
+    case 'send': {
+      const list = command.replyTo === null ? nothing : needsOfReply(state, command, command.replyTo);
+      return needsRemovals(state, limits) ? [...list, removalsOf(limits)] : list;
+    }
     case 'edit':
     case 'delete':
       return needMessage(state, command.messageId);
@@ -34,8 +36,7 @@ export function needs(state: RoomState, command: Command, limits: ActorLimits): 
       const marks = state.marks?.get(command.userId);
       if (marks === undefined || marks.read < below - 1) list.push({ need: 'marks', userId: command.userId, below });
       const { since } = command;
-      if (limits.removalsKept > 0 && state.removals?.read !== true)
-        list.push({ need: 'removals', limit: limits.removalsKept + 1 });
+      if (needsRemovals(state, limits)) list.push(removalsOf(limits));
       if (since !== null && since < state.floor) list.push({ need: 'changes', since, limit: limits.catchUpMessages });
       return list;
     }
@@ -50,8 +51,17 @@ export function needs(state: RoomState, command: Command, limits: ActorLimits): 
       return nothing;
     case 'evict':
       // It is among them when it was sent again after it had committed.
-      return [{ need: 'removals', limit: limits.removalsKept + 1 }];
+      return [removalsOf(limits)];
   }
+}
+
+/** Of removals before this memory began it knows nothing until the store was asked, once. */
+function needsRemovals({ removals }: RoomState, { removalsKept }: ActorLimits): boolean {
+  return removalsKept > 0 && removals?.read !== true;
+}
+
+function removalsOf({ removalsKept }: ActorLimits): Need {
+  return { need: 'removals', limit: removalsKept + 1 };
 }
 
 /** Ids of other letter case name the same message: the store compares UUIDs, not texts. */

@@ -1,7 +1,13 @@
-/** Who is in the room, counted by socket: a user comes with the first socket and goes with the last. */
+/**
+ * Who is in the room, counted by socket: a user comes with the first socket and goes with the last.
+ *
+ * A new owner knows nobody until the edges have announced their sockets, and nothing of those who died with their node. So a
+ * little after an announcement it lists who is there, and each edge makes up for what its sockets were told wrongly or not.
+ */
 import type { AnnounceCommand, ForgetCommand, JoinCommand, LeaveCommand } from './protocol/commands.js';
-import type { AnnouncedEvent, OccupantEvent, RoomEvent } from './protocol/events.js';
+import type { AnnouncedEvent, OccupantEvent, RoomEvent, RosterEvent } from './protocol/events.js';
 import type { ActorLimits } from './protocol/limits.js';
+import { isDirect } from './protocol/ids.js';
 import { catchUp } from './catch-up.js';
 import { unreadOf } from './receipts.js';
 import { refuseRemoved } from './removals.js';
@@ -36,10 +42,23 @@ export function decideLeave(state: RoomState, command: LeaveCommand, now: number
   return answer({ kind: 'left' }, events);
 }
 
-export function decideAnnounce(state: RoomState, { occupants }: AnnounceCommand): RoomDecision {
+export function decideAnnounce(
+  state: RoomState,
+  { occupants }: AnnounceCommand,
+  now: number,
+  { rosterDelayMs }: ActorLimits,
+): RoomDecision {
   if (occupants.length === 0) return answer(done);
   const first = state.occupants === null;
-  return answer(done, [{ type: 'occupants_announced', durable: false, first, occupants }]);
+  const rosterAt = rosterDelayMs === undefined || isDirect(state.key) ? null : (state.rosterAt ?? now + rosterDelayMs);
+  return answer(done, [{ type: 'occupants_announced', durable: false, first, occupants, rosterAt }]);
+}
+
+/** The list of occupants, when it is due; a clock that stepped back does not put it off. */
+export function dueRoster(state: RoomState, now: number, { rosterDelayMs = 0 }: ActorLimits): RosterEvent | null {
+  const at = state.rosterAt;
+  if (at === null || (at > now && at <= now + rosterDelayMs)) return null;
+  return { type: 'occupants_listed', durable: false };
 }
 
 /** Whether a socket of one of these nodes is in the room. */
@@ -68,8 +87,10 @@ function isOf(socketId: string, nodes: readonly string[]): boolean {
   return nodes.some((node) => socketId.startsWith(`${node}/`));
 }
 
-export function evolveOccupants(state: RoomState, event: OccupantEvent | AnnouncedEvent): void {
-  if (event.type === 'occupants_announced')
+export function evolveOccupants(state: RoomState, event: OccupantEvent | AnnouncedEvent | RosterEvent): void {
+  if (event.type === 'occupants_listed') state.rosterAt = null;
+  else if (event.type === 'occupants_announced') {
     for (const [userId, socketId] of event.occupants) setOccupant(state, userId, socketId, true);
-  else setOccupant(state, event.userId, event.socketId, event.type === 'occupant_joined');
+    state.rosterAt = event.rosterAt;
+  } else setOccupant(state, event.userId, event.socketId, event.type === 'occupant_joined');
 }

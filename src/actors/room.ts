@@ -19,7 +19,8 @@ import { decideEvict, evolveEviction } from './removals.js';
 import type { RoomDecision, RoomReply } from './reply.js';
 import { decideDelete, decideEdit, decideSend, evolveMessage } from './sequencing.js';
 import { activate, carry, occupied, settle, type RoomState } from './state.js';
-import { deadline, decideStopTyping, decideTick, decideTyping, decideTypingUsers, evolveTyping } from './typing.js';
+import { deadline, decideTick } from './tick.js';
+import { decideStopTyping, decideTyping, decideTypingUsers, evolveTyping } from './typing.js';
 
 export type { RoomReply, RoomState };
 
@@ -93,7 +94,7 @@ function decide(
     case 'typing_users':
       return decideTypingUsers(state, now, limits);
     case 'announce':
-      return decideAnnounce(state, command);
+      return decideAnnounce(state, command, now, limits);
     case 'evict':
       return decideEvict(state, command, now, known);
     case 'page':
@@ -122,6 +123,7 @@ function evolve(state: RoomState, event: RoomEvent, limits: ActorLimits): RoomSt
     case 'occupant_joined':
     case 'occupant_left':
     case 'occupants_announced':
+    case 'occupants_listed':
       evolveOccupants(state, event);
       break;
     case 'typing_started':

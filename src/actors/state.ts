@@ -56,6 +56,8 @@ export interface RoomState {
   marks: Map<string, Watermarks> | null;
   /** Users in the room with their sockets. Unbounded by contract; the edges bound sockets per node. */
   occupants: Map<string, Set<string>> | null;
+  /** When the edges are to be told who is here (ms since 1970); null while they need not be. */
+  rosterAt: number | null;
   /** Bounded by `typingUsers`: a further user is refused. */
   typing: Map<string, Typing> | null;
   /** Null while no removal is known, which is the rule. */
@@ -88,6 +90,7 @@ export function activate(snapshot: RoomSnapshot, limits: ActorLimits): RoomState
     text: null,
     marks: null,
     occupants: null,
+    rosterAt: null,
     typing: null,
     removals: null,
     frame: null,
@@ -135,6 +138,7 @@ export function settle(state: RoomState, limits: ActorLimits): void {
 export function carry(old: RoomState, fresh: RoomState): RoomState {
   rollBack(old);
   fresh.occupants = old.occupants;
+  fresh.rosterAt = old.rosterAt;
   fresh.typing = old.typing;
   // One that did not commit stays noted: whoever it names is only asked about once more.
   fresh.removals = old.removals;

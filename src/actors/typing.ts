@@ -30,10 +30,6 @@ export function decideStopTyping(state: RoomState, command: StopTypingCommand, n
   return answer(done, stop === null ? noEvents : [stop]);
 }
 
-export function decideTick(state: RoomState, now: number, limits: ActorLimits): RoomDecision {
-  return answer(done, stopsOfEnded(state, now, limits));
-}
-
 /** Users who are typing now, the first to start first. */
 export function decideTypingUsers(state: RoomState, now: number, limits: ActorLimits): RoomDecision {
   return answer({ kind: 'typing_users', userIds: typingNow(state, (entry) => !ended(entry, now, limits)) });
@@ -51,7 +47,8 @@ export function stopOf(state: RoomState, userId: string, now: number): TypingEve
   return state.typing?.has(userId) === true ? stopped(userId, now) : null;
 }
 
-function stopsOfEnded(state: RoomState, now: number, limits: ActorLimits): readonly TypingEvent[] {
+/** The ends of those whose time to live is over. */
+export function stopsOfEnded(state: RoomState, now: number, limits: ActorLimits): readonly TypingEvent[] {
   if (state.typing === null) return [];
   const stops: TypingEvent[] = [];
   for (const [userId, entry] of state.typing) if (ended(entry, now, limits)) stops.push(stopped(userId, now));
@@ -83,12 +80,4 @@ function nextOrder(state: RoomState): number {
   let last = 0;
   if (state.typing !== null) for (const { order } of state.typing.values()) if (order > last) last = order;
   return last + 1;
-}
-
-/** When the next typing ends (ms since 1970); null while nobody types. */
-export function deadline(state: RoomState): number | null {
-  if (state.typing === null) return null;
-  let earliest = Infinity;
-  for (const { until } of state.typing.values()) if (until < earliest) earliest = until;
-  return earliest === Infinity ? null : earliest;
 }

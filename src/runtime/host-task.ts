@@ -29,7 +29,7 @@ export function hostTask(
     cache: cacheOf(config),
     logLevel: config.logLevel,
     logPretty: wantsPretty(config),
-    limits: actorLimits(config),
+    limits: { ...actorLimits(config), ...(alone ? {} : { rosterDelayMs }) },
     settings: {
       partitions: config.partitions,
       alone,
@@ -68,5 +68,7 @@ function actorLimits(config: Config): ActorLimits {
 /** Repeated typing within this time is not told again. */
 const typingQuietMs = 2_000;
 const typingUsers = 1_000;
+/** All that a node takes to see a new owner, to follow its streams and to announce its sockets, and then some. */
+const rosterDelayMs = 3_000;
 const marksKept = 1_000;
 const removalsKept = 1_000;

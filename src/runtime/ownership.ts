@@ -148,7 +148,7 @@ export class Ownership {
       throw error;
     }
     this.#connected = true;
-    this.#awaitedUntil = this.alone ? Infinity : Date.now() + patienceMs;
+    this.#awaitedUntil = this.alone ? Infinity : performance.now() + patienceMs;
   }
 
   async #claim(partitions: readonly number[]): Promise<void> {
@@ -181,7 +181,7 @@ export class Ownership {
 
   /** Of the awaited ones those go that are not wanted any more; all go once the patience is over: they are another's. */
   #giveUpWaiting(): void {
-    const over = Date.now() >= this.#awaitedUntil;
+    const over = performance.now() >= this.#awaitedUntil;
     const gone = new Set([...this.#awaited].filter((partition) => over || !this.#wanted.has(partition)));
     if (gone.size === 0) return;
     this.#options.onGone(gone);

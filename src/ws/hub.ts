@@ -74,7 +74,7 @@ export class Hub implements StreamEdge {
   join(key: RoomKey, session: Session, at: number, standing: Standing, packets: readonly string[]): void {
     let room = this.#rooms.get(key);
     if (room === undefined) {
-      room = new Room(standing);
+      room = new Room(key, standing);
       this.#rooms.set(key, room);
     }
     this.#touched.push(key);
@@ -208,7 +208,7 @@ export class Hub implements StreamEdge {
   #deliverRoom({ key, events }: Burst): void {
     const room = this.#rooms.get(key);
     if (room === undefined) return;
-    const fresh = sequel(room, events, (delivered, next) => this.#gap(key, delivered, next));
+    const fresh = sequel(room, room.roster.read(events), (delivered, next) => this.#gap(key, delivered, next));
     if (fresh.events.length === 0) return;
     const to = { version: fresh.version ?? room.version, seq: fresh.seq };
     const burst = new OutgoingBurst(roomIdOf(key), fresh.events, to.version);

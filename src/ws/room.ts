@@ -8,8 +8,10 @@
  *   nothing that it brought already; one whose `room_joined` is older gets first what it did not bring (see `standing`);
  * - one that was in the room and joins again gets its `room_joined` exactly between the changes that it brings and the later.
  */
+import type { RoomKey } from '../actors/protocol/ids.js';
 import type { Standing } from '../runtime/rooms.js';
 import type { OutgoingBurst, OutgoingEvent } from './fanout/burst.js';
+import { Roster } from './roster.js';
 import type { Session } from './session.js';
 
 /** A `room_joined` that waits for its place. */
@@ -34,10 +36,12 @@ export class Room {
   readonly members = new Set<Session>();
   /** At most one entry per member. */
   readonly #apart = new Map<Session, Apart>();
+  readonly roster: Roster;
   #version: number;
   #seq: number;
 
-  constructor({ version, seq }: Standing) {
+  constructor(key: RoomKey, { version, seq }: Standing) {
+    this.roster = new Roster(key);
     this.#version = version;
     this.#seq = seq;
   }

@@ -1,6 +1,6 @@
 /** Joining, leaving and catching up. */
 import test from 'ava';
-import { announce, edit, join, leave, limits, mark, remove, room, send, typing } from './support/commands.js';
+import { announce, edit, join, leave, limits, mark, remove, room, send, tick, typing } from './support/commands.js';
 import { Host, type Step } from './support/host.js';
 
 function host(): Host {
@@ -73,6 +73,24 @@ test('the first announcement to a room that lost its memory says who types, so t
   room1.reactivate();
   room1.one(typing('ann'));
   t.deepEqual(room1.one(who).heard, [['typing_users', { roomId: room, typingUsers: ['ann'] }, null]]);
+});
+
+test('a while after an announcement the edges are told who is in the room, once', (t) => {
+  const room1 = new Host({ ...limits, rosterDelayMs: 3_000 }, room);
+  const listed = (now: number): readonly unknown[] => room1.one(tick(), now).heard;
+  room1.one(announce([['ann', 's1']]), 1_000);
+  t.is(room1.behaviour.deadline(room1.state), 4_000);
+  room1.one(announce([['bob', 's2']]), 2_000);
+  t.is(room1.behaviour.deadline(room1.state), 4_000, 'not put off');
+  t.deepEqual(listed(3_999), []);
+  room1.reread();
+  t.deepEqual(listed(4_000), [['occupants', ['ann', 'bob'], null]]);
+  t.deepEqual([listed(9_000), room1.behaviour.deadline(room1.state)], [[], null]);
+  room1.one(announce([['cyd', 's3']]), 9_000);
+  t.deepEqual(listed(1_000), [['occupants', ['ann', 'bob', 'cyd'], null]], 'whatever the clock does');
+  const alone = host();
+  alone.one(announce([['ann', 's1']]));
+  t.is(alone.behaviour.deadline(alone.state), null, 'one node knows all of its sockets');
 });
 
 test('an announced socket that was about to leave leaves like any other', (t) => {

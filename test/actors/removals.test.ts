@@ -60,6 +60,19 @@ test('a join behind a removal is refused by a room that was activated since', (t
   );
 });
 
+test('a send behind a removal is refused by a room that was activated since, whose first command it may be', (t) => {
+  const host = new Host(limits, room);
+  host.run([send('ann', 'one'), evict('bob')], 1);
+  host.reactivate();
+  t.deepEqual(
+    host.run([send('bob', 'x'), send('ann', 'y'), send('bob', 'z', { admitted: 2 })], 2).map(({ code }) => code),
+    ['NOT_FOUND', null, null],
+  );
+  const { reads } = host.database;
+  host.run([send('ann', 'z')], 3);
+  t.is(host.database.reads, reads, 'asked for once');
+});
+
 test('too many removals to remember ask everybody anew', (t) => {
   const host = new Host(limits, room);
   host.run([send('ann', 'one'), ...['a', 'b', 'c'].map(evict)], 1);

@@ -11,11 +11,13 @@ import { readHistory } from './history.js';
 import { huntMutants } from './mutants/hunt.js';
 import { nemeses } from './nemeses/all.js';
 import { readOptions, usage, UsageError, type Options } from './options.js';
-import { lineOf, passed, writeTable } from './report.js';
+import { appendRecord, readRecords, recordOf } from './records.js';
+import { lineOf, passed } from './report.js';
 import { run, type Outcome } from './run.js';
 import { canFreeze } from './servers/postgres.js';
 import { hasRabbit } from './servers/rabbitmq.js';
 import { hasRedis } from './servers/redis.js';
+import { summaryOf, tableOf, writeFigures } from './table.js';
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
@@ -32,6 +34,17 @@ async function obstacle({ redis, rabbit, name }: (typeof nemeses)[number]): Prom
   if (rabbit === true && !(await hasRabbit())) return 'no RabbitMQ listens on 127.0.0.1:5672';
   if (name.startsWith('postgres-freeze') && !canFreeze) return 'there is no /proc';
   return null;
+}
+
+/** After every run, so that a long series that is interrupted has told what it found. */
+function keepFigures(outcome: Outcome): void {
+  const folder = join(packageRoot, 'test', 'chaos');
+  const runs = join(folder, 'runs.ndjson');
+  appendRecord(runs, recordOf(outcome));
+  const records = readRecords(runs);
+  const order = nemeses.map(({ name }) => name);
+  writeFigures(join(folder, 'README.md'), 'table', tableOf(records, order));
+  writeFigures(join(packageRoot, 'README.md'), 'summary', summaryOf(records));
 }
 
 async function strike(options: Options): Promise<boolean> {
@@ -53,17 +66,12 @@ async function strike(options: Options): Promise<boolean> {
       const { rounds, leastAcked } = options;
       const outcome = await run({ nemesis, seed, rounds, leastAcked, folder });
       outcomes.push(outcome);
+      if (options.table) keepFigures(outcome);
       say(options.json ? JSON.stringify(outcome) : lineOf(outcome));
       if (passed(outcome) && !options.keep) rmSync(folder, { recursive: true, force: true });
     }
   }
   const good = outcomes.every(passed);
-  if (options.table)
-    writeTable(
-      join(packageRoot, 'test', 'chaos', 'README.md'),
-      outcomes,
-      nemeses.map(({ name }) => name),
-    );
   if (good && !options.keep) rmSync(root, { recursive: true, force: true });
   if (!options.json)
     say(

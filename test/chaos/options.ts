@@ -11,7 +11,7 @@ export const usage = `npm run chaos -- [nemesis…] [options]
   --acked N    a run goes on until so many messages are acked (1000)
   --short      one strike and 250 acked messages: what \`npm test\` does with some of them
   --keep       keeps the histories of good runs, too
-  --table      writes the figures into test/chaos/README.md
+  --table      adds the figures to those of the READMEs, run by run; full runs only
   --mutants    breaks the laws in copies of the build, one by one, and counts how many the checks catch
   --check F    judges a kept history again
   --json       one JSON object per run on the standard output
@@ -47,13 +47,17 @@ export function readOptions(args: readonly string[]): Options {
   for (const name of mutants ? [] : positionals)
     if (!nemeses.some((one) => one.name === name)) throw new UsageError(`there is no nemesis ${name}`);
   const short = values.short === true;
+  const leastAcked = number('acked', short ? 250 : 1000);
+  // What is in the table is comparable: full runs only.
+  if (values.table === true && (short || leastAcked < 1000 || values.rounds !== undefined))
+    throw new UsageError('--table goes with full runs only');
   return {
     nemeses: positionals.length === 0 ? nemeses : nemeses.filter(({ name }) => positionals.includes(name)),
     names: positionals,
     runs: number('runs', 1),
     seed: number('seed', Math.floor(Date.now() / 1000) % 1_000_000),
     rounds: number('rounds', short ? 1 : 3),
-    leastAcked: number('acked', short ? 250 : 1000),
+    leastAcked,
     keep: values.keep === true,
     table: values.table === true,
     mutants,

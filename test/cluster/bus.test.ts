@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import test, { type ExecutionContext } from 'ava';
 import type { Command } from '../../src/actors/protocol/commands.js';
 import { CommandBus } from '../../src/runtime/cluster/bus.js';
+import { Codec } from '../../src/runtime/cluster/codec.js';
 import type { LaneOutcome, LaneReply, Transport } from '../../src/runtime/cluster/port.js';
 import { RedisTransport } from '../../src/runtime/cluster/transport/redis-transport.js';
 import { generousMs, within } from '../harness/eventually.js';
@@ -263,6 +264,32 @@ test('a command that is sent again while it is executed is offered once, and its
   receiver.flush();
   for (const { text } of to.sent) from.receive(text);
   t.deepEqual(outcomes, [null, done('slow')]);
+});
+
+test.serial('a clock that is set back keeps nobody waiting', async (t) => {
+  const { now } = Date;
+  t.teardown(() => (Date.now = now));
+  let back = 0;
+  Date.now = () => now() - back;
+  const parts = { transport: new Pipe(), local: new Local() };
+  const bus = new CommandBus({ node: 'a', partitions, ...parts, capacity: 1, deadlineMs: 1, log });
+  const outcome = new Promise((resolve) => bus.send({ node: 'b', epoch }, typing('1'), false, resolve));
+  bus.flush();
+  back = 3_600_000;
+  await bus.start();
+  t.teardown(() => bus.stop());
+  t.is(await within(outcome, 'the end of the deadline', 5_000), null);
+});
+
+test('messages of ever more nodes push nobody out who waits for an answer', (t) => {
+  const pipe = new Pipe();
+  const bus = lone(pipe, 'a');
+  const outcomes: (LaneOutcome | null)[] = [];
+  bus.send({ node: 'b', epoch }, typing('1'), false, (outcome) => outcomes.push(outcome));
+  bus.flush();
+  const strange = (i: number): string => new Codec(`stranger-${i}`, partitions).encode('replies', 1, []);
+  for (let i = 0; i < 2_000; i++) pipe.receive(strange(i));
+  t.deepEqual(outcomes, [null], 'given back, for the router to send again');
 });
 
 test('over its capacity the bus refuses at once, and a node that is gone gives everything back', (t) => {

@@ -70,3 +70,40 @@ test('direct conversations reach every socket of both users on every node', asyn
   const id = (ack.message as WireMessage).id;
   for (const socket of [sender, ...sockets]) t.is((await socket.message(id)).content, 'hello');
 });
+
+test('a user who was on a dead node is told to have left, also where that node held the room', async (t) => {
+  const nodes = await Nodes.start(t, 2);
+  await nodes.shared([0, 1]);
+  const rooms = Array.from({ length: 6 }, () => unique('room'));
+  const ann = await nodes.client(t, 0, 'ann');
+  const bob = await nodes.client(t, 1, 'bob');
+  for (const room of rooms) {
+    await ann.join(room);
+    await bob.join(room);
+    await ann.wait('user_joined', (data: { roomId: string }) => data.roomId === room);
+  }
+  await nodes.at(1).kill9();
+  for (const room of rooms) await ann.wait('user_left', (data: { roomId: string }) => data.roomId === room);
+  const left = ann.all('user_left').map((data) => (data as { userId: string }).userId);
+  t.deepEqual(left, Array(rooms.length).fill('bob'), 'once in each room');
+});
+
+test('a user whose node was taken for dead is told to be back when it is', async (t) => {
+  const nodes = await Nodes.start(t, 2, { NODE_STALE_MS: '1000' });
+  await nodes.shared([0, 1]);
+  const rooms = Array.from({ length: 4 }, () => unique('room'));
+  const ann = await nodes.client(t, 0, 'ann');
+  const bob = await nodes.client(t, 1, 'bob');
+  for (const room of rooms) {
+    await ann.join(room);
+    await bob.join(room);
+    await ann.wait('user_joined', (data: { roomId: string }) => data.roomId === room);
+  }
+  const from = ann.heard.length;
+  nodes.at(1).signal('SIGSTOP');
+  for (const room of rooms) await ann.wait('user_left', (data: { roomId: string }) => data.roomId === room, from);
+  nodes.at(1).signal('SIGCONT');
+  for (const room of rooms) await ann.wait('user_joined', (data: { roomId: string }) => data.roomId === room, from);
+  t.is(ann.all('user_left', from).length, rooms.length);
+  t.is(ann.all('user_joined', from).length, rooms.length);
+});

@@ -82,13 +82,14 @@ export class MemoryWriter implements Writer {
     });
   }
 
-  /** A session that is held has just answered, unless a test says otherwise. */
+  /** When the session last answered, where a test says so itself; until the next heartbeat. */
   proven: number | null = null;
   heartbeats = 0;
+  #answeredAt = -Infinity;
 
   get provenAt(): number {
     if (!this.#held) return -Infinity;
-    return this.proven ?? performance.now();
+    return this.proven ?? this.#answeredAt;
   }
 
   /** Another one has taken the partitions, and this session has not heard of it yet. */
@@ -109,6 +110,7 @@ export class MemoryWriter implements Writer {
     if (this.always !== null) throw new StoreError(this.always, 'always');
     const mishap = this.mishaps.shift();
     if (mishap === undefined || mishap.applied) this.#apply(append);
+    this.#answeredAt = performance.now();
     if (mishap === undefined) return;
     if (mishap.failure === 'lost' || mishap.failure === 'fenced') this.#held = false;
     throw new StoreError(mishap.failure, 'mishap');
@@ -197,6 +199,8 @@ export class MemoryWriter implements Writer {
   }
 
   #answer<T>(read: () => T): Promise<T> {
-    return this.#held ? Promise.resolve(read()) : Promise.reject(new StoreError('lost', 'not connected'));
+    if (!this.#held) return Promise.reject(new StoreError('lost', 'not connected'));
+    this.#answeredAt = performance.now();
+    return Promise.resolve(read());
   }
 }

@@ -1,5 +1,5 @@
 /** How a shard puts ownership, memory and frames together: over a store in memory, in a cluster. */
-import { setImmediate as turn } from 'node:timers/promises';
+import { setImmediate as turn, setTimeout as pause } from 'node:timers/promises';
 import test from 'ava';
 import { pino } from 'pino';
 import { uuidv7 } from 'uuidv7';
@@ -136,6 +136,15 @@ test('law 6: after the end of a session rooms are read again, and everything hel
   const reads = writer.roomsRead.length;
   await run(send(roomOf(1)));
   t.deepEqual(writer.roomsRead.slice(reads), [roomOf(1)]);
+});
+
+test('frames that need nothing of the database do not stand for the heartbeat of its session', async (t) => {
+  const { writer, run } = await setUp(t, [0]);
+  const key = roomOf(0);
+  await run(join(key, 'ann', 'n/1'));
+  for (const end = Date.now() + generousMs; writer.heartbeats === 0 && Date.now() < end; await pause(20))
+    await run({ kind: 'typing_users', id: uuidv7(), key });
+  t.true(writer.heartbeats > 0, 'an idle session would have been ended by the server');
 });
 
 test('what is wanted and not free is claimed as soon as it is', async (t) => {

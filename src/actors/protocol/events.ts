@@ -65,6 +65,14 @@ export interface AnnouncedEvent {
    */
   readonly first: boolean;
   readonly occupants: readonly (readonly [userId: string, socketId: string])[];
+  /** When the edges are to be told who is in the room (ms since 1970); null for never. */
+  readonly rosterAt: number | null;
+}
+
+/** Who is in the room, for edges to compare with what their sockets were told. */
+export interface RosterEvent {
+  readonly type: 'occupants_listed';
+  readonly durable: false;
 }
 
 export interface TypingEvent {
@@ -79,7 +87,8 @@ export interface TypingEvent {
   readonly at: number;
 }
 
-export type RoomEvent = MessageEvent | ReceiptEvent | EvictionEvent | OccupantEvent | AnnouncedEvent | TypingEvent;
+export type RoomEvent =
+  MessageEvent | ReceiptEvent | EvictionEvent | OccupantEvent | AnnouncedEvent | RosterEvent | TypingEvent;
 
 /** Whose access ends. */
 export interface Eviction {

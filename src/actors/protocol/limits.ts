@@ -16,4 +16,9 @@ export interface ActorLimits {
   readonly removalsKept: number;
   /** A catch-up by `since` brings at most this many changed messages; more answer `resync_required`. */
   readonly catchUpMessages: number;
+  /**
+   * This many milliseconds after sockets were announced the edges are told who is in the room: by then every node has
+   * announced its own. Absent where there is one node only.
+   */
+  readonly rosterDelayMs?: number;
 }

@@ -39,7 +39,7 @@ export interface CommandBusOptions {
   /** Milliseconds until a command without an answer is given back. Defaults to 1000. */
   readonly deadlineMs?: number;
   readonly log: Log;
-  /** Milliseconds since 1970. */
+  /** Milliseconds of a clock that never steps back; defaults to `performance.now`. */
   readonly now?: () => number;
 }
 
@@ -76,7 +76,13 @@ export class CommandBus implements NodeBus {
   readonly #codec: Codec;
   readonly #deadlineMs: number;
   readonly #now: () => number;
-  readonly #peers = new LRUCache<NodeId, Peer>({ max: peersKept });
+  readonly #peers = new LRUCache<NodeId, Peer>({
+    max: peersKept,
+    // Made room for others: whoever waits for it is told, or would wait for ever.
+    disposeAfter: (peer, _node, reason) => {
+      if (reason === 'evict') this.counts.unanswered += peer.giveUp(Infinity);
+    },
+  });
   /** Commands of other nodes that were offered here and not answered, by id. Bounded by the mailboxes. */
   readonly #executing = new Map<string, Address>();
   /** Peers with something to send. */
@@ -92,7 +98,7 @@ export class CommandBus implements NodeBus {
     this.#options = options;
     this.#codec = new Codec(options.node, options.partitions);
     this.#deadlineMs = options.deadlineMs ?? defaultDeadlineMs;
-    this.#now = options.now ?? Date.now;
+    this.#now = options.now ?? (() => performance.now());
     options.transport.onMessage((text) => this.#receive(text));
     options.local.onFrame(() => this.flush());
   }
@@ -121,7 +127,11 @@ export class CommandBus implements NodeBus {
 
   /** The node is known to be dead: what it did not answer is given back now. */
   gone(node: NodeId): void {
-    this.counts.unanswered += this.#peers.peek(node)?.giveUp(Infinity) ?? 0;
+    const peer = this.#peers.peek(node);
+    if (peer === undefined) return;
+    // What it had sent of a message that came in parts is of no use any more, and may be large.
+    peer.assembly.clear();
+    this.counts.unanswered += peer.giveUp(Infinity);
   }
 
   /** Gives back what has waited for longer than the deadline. */
@@ -250,7 +260,7 @@ export class CommandBus implements NodeBus {
     this.counts.dropped[reason] += 1;
     const now = this.#now();
     // Copies are usual where a message took two ways; the rest is told, but a flood of it not in full.
-    if (reason === 'late' || now - (this.#toldAt.get(reason) ?? 0) < logAgainMs) return;
+    if (reason === 'late' || now - (this.#toldAt.get(reason) ?? -Infinity) < logAgainMs) return;
     this.#toldAt.set(reason, now);
     this.#options.log.warn({ reason, units, from, dropped: this.counts.dropped[reason] }, 'a node message was dropped');
   }

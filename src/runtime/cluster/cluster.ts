@@ -1,4 +1,6 @@
 /**
+ * The protocol of the cluster, in prose and as a picture, is at the top of `port.ts`.
+ *
  * A node beside others, put together: who is there and who holds what (membership, steward), commands between nodes
  * (transport, bus, router), events between nodes (streams, direct relay). Nothing is decided here but the order: in which
  * the parts live, and in which they hear of a frame.

@@ -10,7 +10,7 @@ export interface Entry {
   readonly command: Command;
   /** Null once answered, and for announcements. */
   replyTo: ReplyTo | null;
-  /** Milliseconds since 1970. */
+  /** Milliseconds, monotonic. */
   readonly deadline: number;
   /** Grows with every command of the router. */
   readonly order: number;

@@ -22,8 +22,8 @@ interface Request {
 export class Peer {
   /** Number of the last message received. */
   received = 0;
-  /** When that was, ms since 1970. */
-  heardAt = 0;
+  /** When that was, ms, monotonic. */
+  heardAt = -Infinity;
   readonly assembly = new Assembly();
   /** By message number, oldest first. */
   readonly #requests = new Map<number, Request>();
@@ -79,7 +79,7 @@ export class Peer {
   }
 
   /**
-   * Gives back as unanswered what was sent until then (ms since 1970); with Infinity also what still waits.
+   * Gives back as unanswered what was sent until then (ms, monotonic); with Infinity also what still waits.
    * @returns how many
    */
   giveUp(until: number): number {

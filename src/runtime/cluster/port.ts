@@ -22,7 +22,12 @@
  *
  * **Events** of a room reach other nodes as its partition's stream over Redis, after the commit. The owner's main thread
  * publishes, on one connection, first the replies of a frame and then its bursts; a receiver reads both on one connection,
- * so they keep their order. What Redis loses is found by the version (each room's stream is contiguous), by beacons of heads
+ * so they keep their order.
+ *
+ * **Occupants** are in no store. A new owner is told of its sockets by every edge, and forgets those of nodes that died; a
+ * little later it lists who is there, so that each edge can tell its sockets of those who died with the former owner.
+ *
+ * **Holes.** What Redis loses is found by the version (each room's stream is contiguous), by beacons of heads
  * and after every reconnect, and is filled from Postgres before anything later is delivered.
  */
 import type { Command } from '../../actors/protocol/commands.js';

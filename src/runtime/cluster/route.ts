@@ -54,9 +54,9 @@ export class Route {
   #following: Owner | null = null;
   #open = false;
   #inFlight = 0;
-  /** What everything parked waits for, and since when (ms since 1970); null when nothing. */
+  /** What everything parked waits for, and since when (ms, monotonic); null when nothing. */
   #gate: { readonly since: number } | null = null;
-  /** Not to be opened earlier (ms since 1970). */
+  /** Not to be opened earlier (ms, monotonic). */
   #pausedUntil = 0;
   #pauseMs = 0;
   #pumping = false;

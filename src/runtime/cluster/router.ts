@@ -31,7 +31,7 @@ export interface RouterOptions {
   /** Commands parked per partition; four times as many over all of them. */
   readonly capacity: number;
   readonly log: Log;
-  /** Milliseconds since 1970. */
+  /** Milliseconds of a clock that never steps back; defaults to `performance.now`. */
   readonly now?: () => number;
 }
 
@@ -62,7 +62,7 @@ export class Router implements Rooms, Service {
   constructor(options: RouterOptions) {
     const { node, partitions, local, bus, membership, stream, capacity } = options;
     this.#options = options;
-    this.#now = options.now ?? Date.now;
+    this.#now = options.now ?? (() => performance.now());
     this.#nodes = liveOf(membership.view);
     const space = new ParkingSpace(capacity * spacePartitions);
     const hooks = {

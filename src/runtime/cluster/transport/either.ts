@@ -14,7 +14,7 @@ export class EitherTransport implements Transport {
   readonly name = 'transport';
   readonly #redis: RedisTransport;
   readonly #postgres: PostgresTransport;
-  /** Until when (ms since 1970) Redis is not believed to reach a node. As many as there are nodes; swept when it grows. */
+  /** Until when (ms, monotonic) Redis is not believed to reach a node. As many as there are nodes; swept when it grows. */
   readonly #doubted = new Map<NodeId, number>();
 
   constructor(redis: RedisTransport, postgres: PostgresTransport) {
@@ -45,7 +45,7 @@ export class EitherTransport implements Transport {
 
   send(to: NodeId, text: string, again: boolean): void {
     if (again) this.#doubt(to);
-    let both = (this.#doubted.get(to) ?? 0) > Date.now();
+    let both = (this.#doubted.get(to) ?? 0) > performance.now();
     const sent = this.#redis.send(to, text, () => {
       if (both) return;
       both = true;
@@ -57,7 +57,7 @@ export class EitherTransport implements Transport {
   }
 
   #doubt(node: NodeId): void {
-    const now = Date.now();
+    const now = performance.now();
     if (this.#doubted.size > 1_024)
       for (const [other, until] of this.#doubted) if (until < now) this.#doubted.delete(other);
     this.#doubted.set(node, now + doubtMs);
