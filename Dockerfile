@@ -23,5 +23,6 @@ VOLUME /data
 EXPOSE 3000
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
   CMD ["node", "-e", "fetch('http://127.0.0.1:' + (process.env.PORT || 3000) + '/health').then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
-# No shell in between: SIGTERM reaches the service, which drains and exits 0.
-CMD ["node", "--enable-source-maps", "build/src/main.js"]
+# No shell in between: SIGTERM reaches the service, which drains and exits 0. The young generation of every thread may be
+# larger than by default: what lives for one frame is then rarely copied.
+CMD ["node", "--enable-source-maps", "--max-semi-space-size=32", "--min-semi-space-size=16", "build/src/main.js"]

@@ -1,4 +1,4 @@
-/** What crosses the thread boundary, one message per frame and direction. Plain data, cheap to clone. */
+/** What crosses the thread boundary, one message per frame and direction. Plain data; `packing.ts` tells in which form. */
 import type { Command } from '../actors/protocol/commands.js';
 import type { Broadcast } from '../actors/protocol/events.js';
 import type { RoomKey } from '../actors/protocol/ids.js';

@@ -1,7 +1,7 @@
 /** The messages between the main thread and a shard host, and the task that starts a host. Plain data only. */
 import type { MessagePort } from 'node:worker_threads';
 import type { ActorLimits } from '../actors/protocol/limits.js';
-import type { CommandFrame, FrameReply } from './frames.js';
+import type { PackedFrame, PackedReply } from './packing.js';
 import type { RedisSettings } from './cluster/transport/redis-client.js';
 import type { ConnectionSettings } from './store/postgres/connection.js';
 
@@ -48,7 +48,7 @@ export interface HostTask {
 }
 
 export type ToHost =
-  | CommandFrame
+  | PackedFrame
   /** The shard's partitions from now on: free ones are claimed, surplus ones freed after the frame at hand. */
   | { readonly type: 'want'; readonly shard: number; readonly partitions: readonly number[] }
   /** These nodes are no more: their sockets leave the rooms. */
@@ -58,7 +58,7 @@ export type ToHost =
   | { readonly type: 'collect'; readonly id: number };
 
 export type FromHost =
-  | FrameReply
+  | PackedReply
   /** The host runs; its shards are not ready yet. */
   | { readonly type: 'hello' }
   | { readonly type: 'beat' }

@@ -9,8 +9,7 @@
 import type { AnnounceCommand, Command } from '../actors/protocol/commands.js';
 import { reject, type RejectionCode } from '../actors/rejections.js';
 import type { Log } from '../observe/log.js';
-import type { FrameReply, LaneOutcome, LaneReply } from './frames.js';
-import type { ToHost } from './host-protocol.js';
+import type { CommandFrame, FrameReply, LaneOutcome, LaneReply } from './frames.js';
 import { Mailbox, type Envelope, type MailboxBounds } from './mailbox.js';
 
 interface Flight {
@@ -33,7 +32,7 @@ export class Lane {
   readonly shard: number;
   readonly #options: LaneOptions;
   readonly #mailbox: Mailbox;
-  #post: ((message: ToHost) => void) | null = null;
+  #post: ((frame: CommandFrame) => void) | null = null;
   #suspended = false;
   /** Frames to send before the mailbox is served: announcements and what was in flight when a host died. */
   #first: Flight[] = [];
@@ -84,7 +83,7 @@ export class Lane {
   }
 
   /** A host serves the shard: it hears of the occupants first, then gets the frames that its predecessor died with. */
-  open(post: (message: ToHost) => void, announcements: readonly AnnounceCommand[]): void {
+  open(post: (frame: CommandFrame) => void, announcements: readonly AnnounceCommand[]): void {
     this.#post = post;
     this.#suspended = false;
     const resent = this.#first;

@@ -9,6 +9,7 @@ import type { Burst, FrameReply, LaneReply } from './frames.js';
 import type { FromHost, ShardPlan, ToHost } from './host-protocol.js';
 import { hostTask, type HostTaskOptions } from './host-task.js';
 import { Lane } from './lane.js';
+import { packFrame, unpackReply } from './packing.js';
 import { partitionOf, partitionsOf, shardOf } from './placement.js';
 import { RestartIntensity } from './restart-intensity.js';
 import type { EdgeListener } from './rooms.js';
@@ -201,14 +202,14 @@ export class RoomRuntime implements LocalRooms {
   }
 
   #onMessage(message: FromHost, post: (message: ToHost) => void): void {
-    if (message.type === 'frame') return this.#onFrame(message);
+    if (message.type === 'frame') return this.#onFrame(unpackReply(message));
     if (message.type === 'held') return this.#hold(message.shard, message.held);
     if (message.type !== 'ready' && message.type !== 'suspended') return;
     const lane = this.#lanes[message.shard];
     if (lane === undefined) return;
     if (message.type === 'suspended') lane.suspend(true);
     else if (lane.attached) lane.suspend(false);
-    else lane.open(post, this.#announcements(lane));
+    else lane.open((frame) => post(packFrame(frame)), this.#announcements(lane));
     if (this.serving) this.#onServing?.();
   }
 

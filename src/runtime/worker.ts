@@ -9,6 +9,7 @@ import { createWorkerMetrics, type WorkerMetrics } from '../observe/worker-metri
 import { CachedWriter } from './cache/cached-writer.js';
 import { RoomCache } from './cache/room-cache.js';
 import type { FromHost, HostTask, ToHost } from './host-protocol.js';
+import { packReply, unpackFrame } from './packing.js';
 import { Shard } from './shard.js';
 import { createWriter } from './store/postgres/writer.js';
 
@@ -39,7 +40,7 @@ export default async function host(task: HostTask): Promise<void> {
         settings,
         behaviour,
         writer: cached ?? store,
-        post,
+        post: (reply) => post(packReply(reply)),
         onServing: (serving) => post({ type: serving ? 'ready' : 'suspended', shard: plan.shard }),
         onHeld: (fences) =>
           post({ type: 'held', shard: plan.shard, held: fences.map(({ partition, epoch }) => [partition, epoch]) }),
@@ -53,7 +54,7 @@ export default async function host(task: HostTask): Promise<void> {
   );
   const stopped = new Promise<void>((resolve) => {
     port.on('message', (message: ToHost) => {
-      if (message.type === 'frame') shards.get(message.shard)?.accept(message);
+      if (message.type === 'frame') shards.get(message.shard)?.accept(unpackFrame(message));
       else if (message.type === 'want') shards.get(message.shard)?.want(message.partitions);
       else if (message.type === 'gone') for (const shard of shards.values()) shard.forget(message.nodes);
       else if (message.type === 'stop') resolve();

@@ -3,7 +3,6 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { pino } from 'pino';
 import type { AnnounceCommand, Command } from '../../src/actors/protocol/commands.js';
 import type { CommandFrame, LaneOutcome, Outcome } from '../../src/runtime/frames.js';
-import type { ToHost } from '../../src/runtime/host-protocol.js';
 import { Lane } from '../../src/runtime/lane.js';
 
 const nameOf = (outcome: LaneOutcome): string =>
@@ -28,7 +27,7 @@ function setUp(overrides: Partial<ConstructorParameters<typeof Lane>[0]> = {}) {
     log: pino({ level: 'silent' }),
     ...overrides,
   });
-  const post = (message: ToHost): void => void (message.type === 'frame' && frames.push(message));
+  const post = (frame: CommandFrame): void => void frames.push(frame);
   const offer = (id: string, resent = false): void =>
     lane.offer(typing(id), (outcome) => answers.push(`${id}:${nameOf(outcome)}`), resent);
   const settle = (frame: CommandFrame | undefined): void => {

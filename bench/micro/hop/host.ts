@@ -1,6 +1,7 @@
 /** The worker of the lanes: speaks the protocol of the service's shard hosts, a frame in and a frame out. */
 import type { Burst, CommandFrame, FrameReply, PlacedBroadcast } from '../../../src/runtime/frames.js';
 import type { FromHost, HostTask, ToHost } from '../../../src/runtime/host-protocol.js';
+import { packReply, unpackFrame } from '../../../src/runtime/packing.js';
 import { echo, sendOf } from './echo.js';
 
 /** @returns when it was told to stop */
@@ -8,7 +9,7 @@ export default async function host({ port, shards, beatMs }: HostTask): Promise<
   const post = (message: FromHost): void => port.postMessage(message);
   const stopped = new Promise<void>((resolve) => {
     port.on('message', (message: ToHost) => {
-      if (message.type === 'frame') post(answer(message));
+      if (message.type === 'frame') post(packReply(answer(unpackFrame(message))));
       else if (message.type === 'stop') resolve();
     });
   });

@@ -10,6 +10,7 @@ import type { Burst, LaneReply } from '../../../src/runtime/frames.js';
 import type { FromHost, ToHost } from '../../../src/runtime/host-protocol.js';
 import { hostTask } from '../../../src/runtime/host-task.js';
 import { Lane } from '../../../src/runtime/lane.js';
+import { packFrame, unpackReply } from '../../../src/runtime/packing.js';
 import { partitionOf, partitionsOf, shardOf } from '../../../src/runtime/placement.js';
 import { WorkerHost } from '../../../src/runtime/worker-host.js';
 import type { Echo } from './echo.js';
@@ -69,10 +70,11 @@ async function openLanes(onBursts: OnBursts): Promise<Way> {
   const serving = new Promise<void>((resolve) => (onServing = resolve));
   const onMessage = (message: FromHost, post: (message: ToHost) => void): void => {
     if (message.type === 'frame') {
-      lanes[message.shard]?.settle(message);
-      onBursts(message.bursts);
+      const reply = unpackReply(message);
+      lanes[message.shard]?.settle(reply);
+      onBursts(reply.bursts);
     } else if (message.type === 'ready') {
-      lanes[message.shard]?.open(post, []);
+      lanes[message.shard]?.open((frame) => post(packFrame(frame)), []);
       if (lanes.every((lane) => lane.serving)) onServing();
     }
   };

@@ -59,6 +59,14 @@ export function encodeMessage(message: Message): string {
   return message.metadata === null ? `${text}}` : `${text},"metadata":${message.metadata}}`;
 }
 
+/** The time encoded last: all messages of a frame have the same. */
+let lastMs = NaN;
+let lastText = '';
+
 function isoTime(ms: number): string {
-  return `"${new Date(ms).toISOString()}"`;
+  if (ms !== lastMs) {
+    lastText = `"${new Date(ms).toISOString()}"`;
+    lastMs = ms;
+  }
+  return lastText;
 }
