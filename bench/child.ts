@@ -4,18 +4,36 @@ import { once } from 'node:events';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { bareEnvironment } from './environment.js';
-import type { LoadPlan, LoadReport, LoadResult, OpenLoop, OpenResult } from './load/plan.js';
+import type { LoadPlan, LoadReport, OutcomeOf, Resume } from './load/plan.js';
 
 const readyDeadline = 60_000;
 const stopDeadline = 30_000;
 const children = new Set<ChildProcess>();
 
+/** On the way out nothing is started any more. */
+let ending = false;
+
 /** Ends whatever still runs, at once; for the way out. */
 export function killChildren(): void {
+  ending = true;
   for (const child of children) child.kill('SIGKILL');
 }
 
+/** Whatever waits for a child then fails, and the way out drops the database and stops the embedded server. */
+export function endOnSignals(): void {
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.once(signal, () => {
+      console.error(`${signal}: cleaning up`);
+      process.exitCode = 130;
+      killChildren();
+    });
+}
+
 function track(child: ChildProcess): void {
+  if (ending) {
+    child.kill('SIGKILL');
+    throw new Error('interrupted');
+  }
   children.add(child);
   child.once('close', () => children.delete(child));
 }
@@ -92,39 +110,40 @@ async function isReady(port: number): Promise<boolean> {
   }
 }
 
-type OnWindow = (edge: 'start' | 'end') => void;
-
-/** Runs a plan in a process of its own. @throws Error when the load client fails */
-export async function runLoad(
-  plan: Exclude<LoadPlan, OpenLoop>,
-  onWindow: OnWindow = () => undefined,
-): Promise<LoadResult> {
-  const result = await runPlan(plan, onWindow);
-  if ('steps' in result) throw new Error(`the load client answered with steps to ${plan.kind}`);
-  return result;
-}
-
-/** The same with an open loop, whose every step has a window of its own. */
-export async function runOpenLoad(plan: OpenLoop, onWindow: OnWindow): Promise<OpenResult> {
-  const result = await runPlan(plan, onWindow);
-  if (!('steps' in result)) throw new Error(`the load client answered without steps to ${plan.kind}`);
-  return result;
-}
-
-async function runPlan(plan: LoadPlan, onWindow: OnWindow): Promise<LoadResult | OpenResult> {
+/**
+ * Runs a plan in a process of its own.
+ * @param onWindow what is to be done at the edges of the window; a load that waits at its start goes on when it resolves
+ * @throws Error when the load client fails
+ */
+export async function runLoad<Plan extends LoadPlan>(
+  plan: Plan,
+  onWindow: (edge: 'start' | 'end') => void | Promise<void> = () => undefined,
+): Promise<OutcomeOf<Plan>> {
   const child = fork(`${import.meta.dirname}/load/main.js`, {
     env: bareEnvironment(),
     execArgv: [],
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   });
   track(child);
-  let result: LoadResult | OpenResult | null = null;
+  let result: OutcomeOf<Plan> | null = null;
+  let failure: Error | null = null;
+  const resume: Resume = { type: 'resume' };
+  const onEdge = async (edge: 'start' | 'end') => {
+    try {
+      await onWindow(edge);
+      if (edge === 'start' && child.connected) child.send(resume);
+    } catch (error) {
+      failure = error instanceof Error ? error : new Error(String(error));
+      child.kill('SIGKILL');
+    }
+  };
   child.on('message', (message: LoadReport) => {
-    if (message.type === 'window') onWindow(message.edge);
-    else result = message.result;
+    if (message.type === 'window') void onEdge(message.edge);
+    else result = message.result as OutcomeOf<Plan>;
   });
   child.send(plan);
   await once(child, 'close');
+  if (failure !== null) throw failure as Error;
   if (result === null)
     throw new Error(`the load client ended without a result (${child.signalCode ?? child.exitCode})`);
   return result;

@@ -4,7 +4,7 @@ import type { ConnectionSettings } from '../src/runtime/store/postgres/connectio
 /** Connection of the servers under test, the same for all of them. */
 export type Database = ConnectionSettings;
 
-/** The servers beside Postgres that only the layered yardstick uses. */
+/** The servers beside Postgres: the layered yardstick uses them, and the service in the cluster case. */
 export interface Neighbours {
   readonly redis: { readonly host: string; readonly port: number };
   /** An AMQP URL; it may hold a password. */

@@ -9,6 +9,7 @@ export interface Options {
   readonly windowMs: number;
   readonly warmupMs: number;
   readonly rooms: number;
+  readonly sockets: number;
   readonly idleTtlMs: number;
   readonly only: readonly string[];
   readonly settings: Readonly<Record<string, string>>;
@@ -35,7 +36,8 @@ Options
   --window SECONDS      measured time per server and round (5), in the latency case per rate; the sizes of append, hop, fan-out
                         and history share it
   --warmup SECONDS      before it (2)
-  --rooms N             rooms of the memory case (100000)
+  --rooms N             rooms of the memory case, and the most of the rooms case (100000)
+  --sockets N           sockets of the idle-sockets and the reconnect case (2000)
   --idle-ttl SECONDS    ROOM_IDLE_TTL_MS of the memory case (45)
   --only NAME           only this server: ${subjectNames.join(', ')}; may be repeated
   --env NAME=VALUE      a setting of the service beyond the bench's own; may be repeated
@@ -45,8 +47,8 @@ Options
 
 The database: BENCH_DB_HOST (a host or the folder of a unix socket), BENCH_DB_PORT, BENCH_DB_USER, BENCH_DB_PASSWORD of a role
 that may create databases; without BENCH_DB_HOST an embedded Postgres is started for the run, with fsync on.
-The layered yardstick: BENCH_REDIS_HOST and BENCH_REDIS_PORT (127.0.0.1, 6379), BENCH_RABBITMQ_URL (amqp://guest:guest@127.0.0.1:5672);
-where they cannot be reached it is left out, and its goals are not measured.`;
+The layered yardstick and the cluster case: BENCH_REDIS_HOST and BENCH_REDIS_PORT (127.0.0.1, 6379), BENCH_RABBITMQ_URL (amqp://guest:guest@127.0.0.1:5672);
+where they cannot be reached it is left out, as are parts of the cluster case, and their goals are not measured.`;
 
 /** @throws Error with a line for the user */
 export function readOptions(args: readonly string[]): Options | 'help' {
@@ -58,6 +60,7 @@ export function readOptions(args: readonly string[]): Options | 'help' {
       window: { type: 'string' },
       warmup: { type: 'string' },
       rooms: { type: 'string' },
+      sockets: { type: 'string' },
       'idle-ttl': { type: 'string' },
       only: { type: 'string', multiple: true },
       env: { type: 'string', multiple: true },
@@ -84,6 +87,7 @@ export function readOptions(args: readonly string[]): Options | 'help' {
     windowMs: seconds('--window', values.window, smoke ? 1 : 5),
     warmupMs: seconds('--warmup', values.warmup, smoke ? 0.5 : 2),
     rooms: Math.ceil(positive('--rooms', values.rooms, smoke ? 500 : 100_000)),
+    sockets: Math.ceil(positive('--sockets', values.sockets, smoke ? 100 : 2_000)),
     idleTtlMs: seconds('--idle-ttl', values['idle-ttl'], smoke ? 3 : 45),
     only,
     settings: Object.fromEntries((values.env ?? []).map(setting)),

@@ -4,11 +4,14 @@ import type { LoadResult } from './load/plan.js';
 import type { Machine } from './machine.js';
 import type { SubjectName } from './subjects.js';
 
-/** One server in one round. CPU in seconds per second of the window; null where it cannot be seen. */
-export interface Measured extends LoadResult {
+/** CPU of a window in seconds per second; null where it cannot be seen. */
+export interface Cpu {
   readonly serverCpu: number | null;
   readonly databaseCpu: number | null;
 }
+
+/** One server in one round. */
+export interface Measured extends LoadResult, Cpu {}
 
 export interface LoadRound {
   /** In the order in which they ran. */

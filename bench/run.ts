@@ -2,7 +2,7 @@
 import { mkdirSync } from 'node:fs';
 import type { BenchCase } from './case.js';
 import { cases } from './cases.js';
-import { killChildren } from './child.js';
+import { endOnSignals, killChildren } from './child.js';
 import { openDatabaseServer } from './database-server.js';
 import { isContinuousIntegration } from './environment.js';
 import { describeCommit, describeMachine } from './machine.js';
@@ -125,14 +125,7 @@ async function run(options: Options): Promise<void> {
   if (faults.length > 0) process.exitCode = 1;
 }
 
-for (const signal of ['SIGINT', 'SIGTERM'] as const)
-  process.once(signal, () => {
-    // Whatever waits for a child fails now, and the way out drops the database and stops the embedded server.
-    console.error(`${signal}: cleaning up`);
-    process.exitCode = 130;
-    killChildren();
-  });
-
+endOnSignals();
 try {
   const options = readOptions(process.argv.slice(2));
   if (options === 'help') console.log(usage);

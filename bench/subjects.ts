@@ -39,7 +39,7 @@ const serviceSettings = {
 /**
  * Starts a server on a database.
  * @param extra settings of the service beyond those of every case (yardsticks have none)
- * @param flags Node flags of the service
+ * @param flags Node flags
  */
 export async function startSubject(
   name: SubjectName,
@@ -66,7 +66,10 @@ export async function startSubject(
   }
   const settings: YardstickSettings = { port, secret, database, neighbours: givenNeighbours() };
   const env = { NODE_ENV: 'production', [yardstickVariable]: JSON.stringify(settings) };
-  return { ...(await startServer([`${import.meta.dirname}/yardsticks/${name}.js`], port, env, outputFile)), secret };
+  return {
+    ...(await startServer([...flags, `${import.meta.dirname}/yardsticks/${name}.js`], port, env, outputFile)),
+    secret,
+  };
 }
 
 /** The very command line of a server, for the record. */

@@ -1,6 +1,6 @@
 /** The closed loop: rooms full of members, a warm-up, a measured window, and a drain in which everything sent must arrive. */
-import type { ClosedLoop, LoadResult } from './plan.js';
-import { drain, enter, pause, validate } from './rooms.js';
+import type { ClosedLoop, LoadResult, Validation } from './plan.js';
+import { drain, enter, leave, pause, validate, type Room } from './rooms.js';
 import { Tally } from './tally.js';
 
 /** After a refusal the sender pauses this long (ms), or a busy loop of refusals would be measured. */
@@ -13,39 +13,60 @@ const refusalPause = 10;
 export async function runClosedLoop(plan: ClosedLoop, onWindow: (edge: 'start' | 'end') => void): Promise<LoadResult> {
   const tally = new Tally();
   const rooms = await enter(plan, tally);
+  const stop = beginSending(rooms, plan);
+  const window = await measureWindow(plan, [tally], onWindow);
+  stop();
+  await drain(rooms);
+  const result = resultOf(window, tally, validate(rooms));
+  leave(rooms);
+  return result;
+}
+
+/** Everybody who sends fills what may be in flight, and sends the next message with every answer. @returns what ends it */
+export function beginSending(rooms: readonly Room[], { senders, inFlight }: Crowd): () => void {
   let sending = true;
   for (const { id, members } of rooms) {
-    for (const sender of members.slice(0, plan.senders)) {
+    for (const sender of members.slice(0, senders)) {
       sender.onAnswer = (accepted) => {
         if (!sending) return;
         if (accepted) sender.send(id);
         else setTimeout(() => sending && sender.send(id), refusalPause);
       };
-      for (let i = 0; i < plan.inFlight; i += 1) sender.send(id);
+      for (let i = 0; i < inFlight; i += 1) sender.send(id);
     }
   }
-  await pause(plan.warmupMs);
+  return () => {
+    sending = false;
+  };
+}
 
+export interface Window {
+  readonly windowMs: number;
+  readonly clientCpu: number;
+}
+
+/** The warm-up, then the time in which the tallies count. */
+export async function measureWindow(
+  plan: Pick<ClosedLoop, 'warmupMs' | 'windowMs'>,
+  tallies: readonly Pick<Tally, 'measuring'>[],
+  onWindow: (edge: 'start' | 'end') => void,
+): Promise<Window> {
+  await pause(plan.warmupMs);
   onWindow('start');
-  tally.measuring = true;
+  for (const tally of tallies) tally.measuring = true;
   const started = performance.now();
   const cpu = process.cpuUsage();
   await pause(plan.windowMs);
-  tally.measuring = false;
+  for (const tally of tallies) tally.measuring = false;
   const windowMs = performance.now() - started;
   const used = process.cpuUsage(cpu);
   onWindow('end');
-
-  sending = false;
-  await drain(rooms);
-  const validation = validate(rooms);
-  for (const { members } of rooms) for (const member of members) member.close();
-  return {
-    windowMs,
-    acked: tally.acked,
-    deliveries: tally.deliveries,
-    latency: tally.latency.summary(),
-    clientCpu: (used.user + used.system) / 1000 / windowMs,
-    validation,
-  };
+  return { windowMs, clientCpu: (used.user + used.system) / 1000 / windowMs };
 }
+
+export function resultOf(window: Window, tally: Tally, validation: Validation): LoadResult {
+  return { ...window, acked: tally.acked, deliveries: tally.deliveries, latency: tally.latency.summary(), validation };
+}
+
+/** How many there are, how many of them send, and how much. */
+export type Crowd = Pick<ClosedLoop, 'rooms' | 'members' | 'senders' | 'inFlight'>;

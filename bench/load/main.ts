@@ -1,7 +1,12 @@
 /** The load client's process: gets one plan from the harness, runs it, reports, and ends. */
 import { runClosedLoop } from './closed-loop.js';
+import { runIdle } from './idle.js';
+import { runNeighbours } from './neighbours.js';
 import { runOpenLoop } from './open-loop.js';
-import type { LoadPlan, LoadReport, LoadResult, OpenResult } from './plan.js';
+import type { LoadPlan, LoadReport, Outcomes } from './plan.js';
+import { runReceipts } from './receipts.js';
+import { runReconnect } from './reconnect.js';
+import { runSpread } from './spread.js';
 import { runTouch } from './touch.js';
 
 function report(message: LoadReport): Promise<void> {
@@ -14,7 +19,7 @@ function report(message: LoadReport): Promise<void> {
   });
 }
 
-function run(plan: LoadPlan, onWindow: (edge: 'start' | 'end') => void): Promise<LoadResult | OpenResult> {
+function run(plan: LoadPlan, onWindow: (edge: 'start' | 'end') => void): Promise<Outcomes[LoadPlan['kind']]> {
   switch (plan.kind) {
     case 'closed-loop':
       return runClosedLoop(plan, onWindow);
@@ -22,6 +27,16 @@ function run(plan: LoadPlan, onWindow: (edge: 'start' | 'end') => void): Promise
       return runOpenLoop(plan, onWindow);
     case 'touch':
       return runTouch(plan, onWindow);
+    case 'spread':
+      return runSpread(plan, onWindow);
+    case 'neighbours':
+      return runNeighbours(plan, onWindow);
+    case 'receipts':
+      return runReceipts(plan, onWindow);
+    case 'reconnect':
+      return runReconnect(plan, onWindow);
+    case 'idle':
+      return runIdle(plan, onWindow);
   }
 }
 

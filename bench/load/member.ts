@@ -10,6 +10,8 @@ const path = '/socket.io/?EIO=4&transport=websocket';
 const zero = 0x30;
 const digit = { two: 0x32, three: 0x33, four: 0x34, nine: 0x39 } as const;
 const success = Buffer.from('[{"success":true');
+/** Requests other than sends are answered under ids above this one. */
+const requestIds = 1_000_000_000;
 const newMessage = Buffer.from('42["new_message",');
 const seqField = Buffer.from('"seq":');
 /** Slots for the start times of unanswered sends: a power of two, and the bound of what a sender may have unanswered. */
@@ -24,6 +26,44 @@ export function contentOf(clientMsgId: string, length: number): string {
     .slice(0, Math.max(length, clientMsgId.length + 1));
 }
 
+/** What a request was answered with. */
+export type Answer = Readonly<Record<string, unknown>>;
+
+/** A request that was refused. */
+export class Refused extends Error {
+  override readonly name = 'Refused';
+  readonly answer: Answer;
+  constructor(event: string, answer: Answer) {
+    super(`${event} refused: ${JSON.stringify(answer).slice(0, 300)}`);
+    this.answer = answer;
+  }
+}
+
+interface Asked {
+  readonly resolve: (answer: Answer) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** Bytes `start`..`end` of `buffer` are the text of an event, `42[…]`; valid only during the call. */
+export type OnEvent = (buffer: Buffer, start: number, end: number) => void;
+
+/** The seq of the message in an event; 0 when there is none. */
+export function seqOf(buffer: Buffer, start: number, end: number): number {
+  return numberAfter(seqField, buffer, start, end);
+}
+
+/** The digits that follow the first occurrence of a field's name; 0 when there are none. */
+export function numberAfter(field: Buffer, buffer: Buffer, start: number, end: number): number {
+  let at = buffer.indexOf(field, start);
+  let value = 0;
+  if (at >= 0 && at < end) {
+    at += field.length;
+    for (let byte = buffer[at] ?? 0; byte >= zero && byte <= digit.nine; byte = buffer[(at += 1)] ?? 0)
+      value = value * 10 + byte - zero;
+  }
+  return value;
+}
+
 export class Member {
   readonly userId: string;
   readonly #tally: Tally;
@@ -33,7 +73,9 @@ export class Member {
   #connection: Connection | null = null;
   #closing = false;
   #ready: ((error: Error | null) => void) | null = null;
-  #joining: ((error: Error | null) => void) | null = null;
+  /** Requests without an answer, by id. */
+  readonly #asked = new Map<number, Asked>();
+  #lastRequest = requestIds;
   readonly #started = new Float64Array(slots);
   #lastId = 0;
   #lastSeq = 0;
@@ -47,6 +89,10 @@ export class Member {
   broken = 0;
   /** Called when a send is answered; `accepted` tells how. */
   onAnswer: ((accepted: boolean) => void) | null = null;
+  /** Called with every `new_message`. */
+  onMessage: OnEvent | null = null;
+  /** Called with every other event. */
+  onOther: OnEvent | null = null;
 
   constructor(userId: string, tally: Tally, contentLength: number, sampled: boolean) {
     this.userId = userId;
@@ -77,7 +123,8 @@ export class Member {
       },
       () => {
         this.#ready?.(new Error('closed'));
-        this.#joining?.(new Error('closed'));
+        for (const { reject } of this.#asked.values()) reject(new Error('closed'));
+        this.#asked.clear();
         if (!this.#closing) this.broken += 1;
       },
     );
@@ -86,15 +133,23 @@ export class Member {
     this.#ready = null;
   }
 
-  async join(roomId: string): Promise<void> {
-    await new Promise<void>((resolve, reject) => {
-      this.#joining = (error) => {
-        if (error === null) resolve();
-        else reject(error);
-      };
-      this.#connection?.send(`420["join_room",${JSON.stringify({ roomId })}]`);
+  /**
+   * @param since the version of the room up to which the member knows it
+   * @throws Refused
+   */
+  async join(roomId: string, since?: number): Promise<Answer> {
+    const answer = await this.ask('join_room', { roomId, ...(since !== undefined && { since }) });
+    if (answer['success'] !== true) throw new Refused('join_room', answer);
+    return answer;
+  }
+
+  /** Sends an event that is no message. @returns its answer; rejects when the connection closes before it */
+  ask(event: string, body: object): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      const id = (this.#lastRequest += 1);
+      this.#asked.set(id, { resolve, reject });
+      this.#connection?.send(`42${id}${JSON.stringify([event, body])}`);
     });
-    this.#joining = null;
   }
 
   /** @param start from when on the answer is awaited, for those who should have sent earlier */
@@ -130,20 +185,18 @@ export class Member {
   #onEvent(buffer: Buffer, start: number, end: number): void {
     const matches =
       buffer.compare(newMessage, 0, newMessage.length, start, Math.min(end, start + newMessage.length)) === 0;
-    if (!matches) return;
+    if (!matches) {
+      this.onOther?.(buffer, start, end);
+      return;
+    }
     this.delivered += 1;
     if (this.#tally.measuring) this.#tally.deliveries += 1;
     if (this.#sampled) this.#check(buffer, start, end);
+    this.onMessage?.(buffer, start, end);
   }
 
   #check(buffer: Buffer, start: number, end: number): void {
-    let at = buffer.indexOf(seqField, start);
-    let seq = 0;
-    if (at >= 0 && at < end) {
-      at += seqField.length;
-      for (let byte = buffer[at] ?? 0; byte >= zero && byte <= digit.nine; byte = buffer[(at += 1)] ?? 0)
-        seq = seq * 10 + byte - zero;
-    }
+    const seq = seqOf(buffer, start, end);
     if (seq !== this.#lastSeq + 1) this.disorder += 1;
     this.#lastSeq = Math.max(this.#lastSeq, seq);
     if (this.delivered % parseEach === 0 && !this.#isWhole(buffer.toString('utf8', start + 2, end), seq))
@@ -167,8 +220,10 @@ export class Member {
     let id = 0;
     for (let byte = buffer[at] ?? 0; byte >= zero && byte <= digit.nine; byte = buffer[(at += 1)] ?? 0)
       id = id * 10 + byte - zero;
-    if (id === 0) {
-      this.#onJoined(buffer.toString('utf8', at, end));
+    if (id > requestIds) {
+      const [answer = {}] = JSON.parse(buffer.toString('utf8', at, end)) as Answer[];
+      this.#asked.get(id)?.resolve(answer);
+      this.#asked.delete(id);
       return;
     }
     const accepted = buffer.compare(success, 0, success.length, at, Math.min(end, at + success.length)) === 0;
@@ -184,10 +239,5 @@ export class Member {
       this.#tally.answered(started);
     } else this.refused += 1;
     this.onAnswer?.(accepted);
-  }
-
-  #onJoined(answers: string): void {
-    const [answer] = JSON.parse(answers) as [{ readonly success: unknown }];
-    this.#joining?.(answer.success === true ? null : new Error(`join refused: ${answers.slice(0, 300)}`));
   }
 }

@@ -1,4 +1,9 @@
 /** What the harness tells the load client and what it gets back: plain data that crosses the process boundary. */
+import type { Idle, IdleResult } from './idle.js';
+import type { Neighbours, NeighboursResult } from './neighbours.js';
+import type { Receipts, ReceiptsResult } from './receipts.js';
+import type { Reconnect, ReconnectResult } from './reconnect.js';
+import type { Spread } from './spread.js';
 
 /** Rooms full of members. */
 export interface Rooms {
@@ -52,7 +57,20 @@ export interface Touch {
   readonly passes: number;
 }
 
-export type LoadPlan = ClosedLoop | OpenLoop | Touch;
+/** What each kind of load results in. */
+export interface Outcomes {
+  readonly 'closed-loop': LoadResult;
+  readonly 'open-loop': OpenResult;
+  readonly touch: LoadResult;
+  readonly spread: LoadResult;
+  readonly neighbours: NeighboursResult;
+  readonly receipts: ReceiptsResult;
+  readonly reconnect: ReconnectResult;
+  readonly idle: IdleResult;
+}
+
+export type LoadPlan = ClosedLoop | OpenLoop | Touch | Spread | Neighbours | Receipts | Reconnect | Idle;
+export type OutcomeOf<Plan extends LoadPlan> = Outcomes[Plan['kind']];
 
 /** In ms. */
 export interface Latency {
@@ -131,4 +149,9 @@ export interface OpenResult {
 /** Load client → harness. `window` brackets the measured time, so that the harness can read the servers' CPU clocks. */
 export type LoadReport =
   | { readonly type: 'window'; readonly edge: 'start' | 'end' }
-  | { readonly type: 'result'; readonly result: LoadResult | OpenResult };
+  | { readonly type: 'result'; readonly result: Outcomes[LoadPlan['kind']] };
+
+/** Harness → load client, after the plan: what the harness did at the window's start is done. Only some loads wait for it. */
+export interface Resume {
+  readonly type: 'resume';
+}

@@ -16,16 +16,16 @@ const silence = 5_000;
 
 export const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
-/** Connects all members and joins them to their rooms. */
-export async function enter(plan: Rooms, tally: Tally): Promise<Room[]> {
+/** Connects all members and joins them to their rooms. @param prefix begins the ids of rooms and users */
+export async function enter(plan: Omit<Rooms, 'senders'>, tally: Tally, prefix = 'bench'): Promise<Room[]> {
   const rooms: Room[] = [];
   const entering: (() => Promise<void>)[] = [];
   for (let r = 0; r < plan.rooms; r += 1) {
-    const id = `bench-room-${r}`;
+    const id = `${prefix}-room-${r}`;
     const members: Member[] = [];
     for (let m = 0; m < plan.members; m += 1) {
       // The last member of each room watches the order: in the case of few senders it only listens.
-      const member = new Member(`bench-user-${r}-${m}`, tally, plan.contentLength, m === plan.members - 1);
+      const member = new Member(`${prefix}-user-${r}-${m}`, tally, plan.contentLength, m === plan.members - 1);
       members.push(member);
       entering.push(async () => {
         await member.connect(plan.port, sign(member.userId, plan.secret));
@@ -34,20 +34,27 @@ export async function enter(plan: Rooms, tally: Tally): Promise<Room[]> {
     }
     rooms.push({ id, members });
   }
-  const next = entering.values();
-  await Promise.all(
-    Array.from({ length: connectAtOnce }, async () => {
-      for (const enterOne of next) await enterOne();
-    }),
-  );
+  await allOf(entering);
   return rooms;
 }
 
+export function leave(rooms: readonly Room[]): void {
+  for (const { members } of rooms) for (const member of members) member.close();
+}
+
+/** Runs all of it, a few at a time. */
+export async function allOf(work: readonly (() => Promise<void>)[], atOnce = connectAtOnce): Promise<void> {
+  const next = work.values();
+  await Promise.all(
+    Array.from({ length: atOnce }, async () => {
+      for (const one of next) await one();
+    }),
+  );
+}
+
 /** Resolves when every send is answered and delivered everywhere, or when nothing moves any more. */
-export async function drain(rooms: readonly Room[]): Promise<void> {
-  let seen = -1;
-  let quietSince = performance.now();
-  for (;;) {
+export function drain(rooms: readonly Room[]): Promise<void> {
+  return settled(() => {
     let missing = 0;
     let moved = 0;
     for (const { members } of rooms) {
@@ -57,6 +64,16 @@ export async function drain(rooms: readonly Room[]): Promise<void> {
         moved += member.delivered + member.acked + member.refused;
       }
     }
+    return { missing, moved };
+  });
+}
+
+/** Resolves when nothing is missing, or when nothing has moved for a while. */
+export async function settled(look: () => { readonly missing: number; readonly moved: number }): Promise<void> {
+  let seen = -1;
+  let quietSince = performance.now();
+  for (;;) {
+    const { missing, moved } = look();
     if (missing === 0) return;
     if (moved !== seen) quietSince = performance.now();
     else if (performance.now() - quietSince > silence) return;
@@ -90,6 +107,6 @@ export function validate(rooms: readonly Room[]): Validation {
   };
 }
 
-export function sum(members: readonly Member[], of: (member: Member) => number): number {
-  return members.reduce((total, member) => total + of(member), 0);
+export function sum<Item>(items: readonly Item[], of: (item: Item) => number): number {
+  return items.reduce((total, item) => total + of(item), 0);
 }

@@ -99,7 +99,7 @@ async function observe(plan: MemoryPlan, server: Started): Promise<MemoryRound> 
 }
 
 /** Makes every thread collect, and resolves with the resident memory once it falls no further. */
-async function collect(server: Started): Promise<number> {
+export async function collect(server: Pick<Started, 'pid'>): Promise<number> {
   let lowest = memoryOf(server.pid).now;
   let still = 0;
   for (let turn = 0; turn < collectAtMost && still < 2; turn += 1) {

@@ -1,6 +1,6 @@
 /** One measurement: one server, alone on a fresh database, under rising rates of an open loop. */
 import type { Context } from '../case.js';
-import { runOpenLoad } from '../child.js';
+import { runLoad } from '../child.js';
 import { contentLength } from '../closed/shapes.js';
 import { cpuOf } from '../cpu.js';
 import type { OpenStep, Rooms, Validation } from '../load/plan.js';
@@ -46,9 +46,11 @@ export async function measureSteps(name: SubjectName, load: Steps, context: Cont
     const server = await startSubject(name, database, outputFile(name), options.settings);
     const starts: Clocks[] = [];
     const ends: Clocks[] = [];
-    const { steps, validation } = await runOpenLoad(
+    const { steps, validation } = await runLoad(
       { kind: 'open-loop', port: server.port, secret: server.secret, contentLength, ...load },
-      (edge) => (edge === 'start' ? starts : ends).push({ server: cpuOf(server.pid), database: postgres.cpu() }),
+      (edge) => {
+        (edge === 'start' ? starts : ends).push({ server: cpuOf(server.pid), database: postgres.cpu() });
+      },
     );
     await server.stop();
     return {

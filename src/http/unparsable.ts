@@ -1,5 +1,6 @@
 /** Refuses what never becomes a request, since the HTTP parser gave it up, in the envelope of every other refusal. */
 import { ServerResponse, type Server } from 'node:http';
+import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { reject, type Rejection } from '../actors/rejections.js';
 
@@ -27,7 +28,7 @@ export function refuseUnparsable(server: Server): void {
       `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Type: application/json\r\n` +
         `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
     );
-    if ('destroySoon' in socket && typeof socket.destroySoon === 'function') socket.destroySoon();
+    if (socket instanceof Socket) socket.destroySoon();
     else socket.end();
   });
 }

@@ -4,7 +4,7 @@ import { basename, extname } from 'node:path';
 import { Ledger } from './ledger.js';
 import { parseLog } from './parse.js';
 import { Player, type Pace } from './player.js';
-import { Progress, type Screen } from './progress.js';
+import { Progress, type Screen } from '../../bench/progress.js';
 import type { Outcome } from './report.js';
 import type { Venue } from './speaker.js';
 import { verify } from './verify.js';

@@ -1,4 +1,4 @@
-/** How far a replay is: a bar that redraws itself on a terminal, a plain line for every tenth elsewhere. */
+/** How far something long is: a bar that redraws itself on a terminal, a plain line for every tenth elsewhere. */
 const width = 30;
 const redrawMs = 100;
 
