@@ -1,6 +1,6 @@
 /** The closed loop: rooms full of members, a warm-up, a measured window, and a drain in which everything sent must arrive. */
 import type { ClosedLoop, LoadResult, Validation } from './plan.js';
-import { drain, enter, leave, pause, validate, type Room } from './rooms.js';
+import { drain, enter, leave, pause, resumed, validate, type Room } from './rooms.js';
 import { Tally } from './tally.js';
 
 /** After a refusal the sender pauses this long (ms), or a busy loop of refusals would be measured. */
@@ -52,11 +52,12 @@ export async function measureWindow(
   onWindow: (edge: 'start' | 'end') => void,
 ): Promise<Window> {
   await pause(plan.warmupMs);
+  const looked = plan.windowMs === null ? resumed() : null;
   onWindow('start');
   for (const tally of tallies) tally.measuring = true;
   const started = performance.now();
   const cpu = process.cpuUsage();
-  await pause(plan.windowMs);
+  await (plan.windowMs === null ? looked : pause(plan.windowMs));
   for (const tally of tallies) tally.measuring = false;
   const windowMs = performance.now() - started;
   const used = process.cpuUsage(cpu);
@@ -68,5 +69,5 @@ export function resultOf(window: Window, tally: Tally, validation: Validation): 
   return { ...window, acked: tally.acked, deliveries: tally.deliveries, latency: tally.latency.summary(), validation };
 }
 
-/** How many there are, how many of them send, and how much. */
-export type Crowd = Pick<ClosedLoop, 'rooms' | 'members' | 'senders' | 'inFlight'>;
+/** How many of a room send, and how much. */
+type Crowd = Pick<ClosedLoop, 'senders' | 'inFlight'>;

@@ -1,8 +1,7 @@
 /** Very many sockets in one room that say nothing, held until the harness has looked at the server. */
 import { sign } from '../token.js';
 import { Member } from './member.js';
-import type { Resume } from './plan.js';
-import { allOf, drain, leave, type Room } from './rooms.js';
+import { allOf, drain, leave, resumed, type Room } from './rooms.js';
 import { Tally } from './tally.js';
 
 export interface Idle {
@@ -39,13 +38,9 @@ export async function runIdle(plan: Idle, onWindow: (edge: 'start' | 'end') => v
     }),
     atOnce,
   );
-  const resumed = new Promise<void>((resolve) => {
-    process.once('message', (message: Resume) => {
-      if (message.type === 'resume') resolve();
-    });
-  });
+  const looked = resumed();
   onWindow('start');
-  await resumed;
+  await looked;
   const room: Room = { id, members };
   members[0]?.send(id);
   await drain([room]);

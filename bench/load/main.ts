@@ -1,7 +1,6 @@
 /** The load client's process: gets one plan from the harness, runs it, reports, and ends. */
 import { runClosedLoop } from './closed-loop.js';
 import { runIdle } from './idle.js';
-import { runNeighbours } from './neighbours.js';
 import { runOpenLoop } from './open-loop.js';
 import type { LoadPlan, LoadReport, Outcomes } from './plan.js';
 import { runReceipts } from './receipts.js';
@@ -29,8 +28,6 @@ function run(plan: LoadPlan, onWindow: (edge: 'start' | 'end') => void): Promise
       return runTouch(plan, onWindow);
     case 'spread':
       return runSpread(plan, onWindow);
-    case 'neighbours':
-      return runNeighbours(plan, onWindow);
     case 'receipts':
       return runReceipts(plan, onWindow);
     case 'reconnect':

@@ -1,6 +1,5 @@
 /** What the harness tells the load client and what it gets back: plain data that crosses the process boundary. */
 import type { Idle, IdleResult } from './idle.js';
-import type { Neighbours, NeighboursResult } from './neighbours.js';
 import type { Receipts, ReceiptsResult } from './receipts.js';
 import type { Reconnect, ReconnectResult } from './reconnect.js';
 import type { Spread } from './spread.js';
@@ -11,6 +10,8 @@ export interface Rooms {
   /** HS256 secret with which the tokens of the members are signed. */
   readonly secret: string;
   readonly rooms: number;
+  /** Begins the ids of rooms and users, so that two loads can have their own; `bench` unless given. */
+  readonly prefix?: string;
   /** Sockets per room, each of a user of its own. */
   readonly members: number;
   /** Of them, how many send. */
@@ -24,7 +25,8 @@ export interface ClosedLoop extends Rooms {
   readonly kind: 'closed-loop';
   readonly inFlight: number;
   readonly warmupMs: number;
-  readonly windowMs: number;
+  /** Null: from the end of the warm-up until the harness has done what it does at the window's start. */
+  readonly windowMs: number | null;
 }
 
 /**
@@ -63,13 +65,12 @@ export interface Outcomes {
   readonly 'open-loop': OpenResult;
   readonly touch: LoadResult;
   readonly spread: LoadResult;
-  readonly neighbours: NeighboursResult;
   readonly receipts: ReceiptsResult;
   readonly reconnect: ReconnectResult;
   readonly idle: IdleResult;
 }
 
-export type LoadPlan = ClosedLoop | OpenLoop | Touch | Spread | Neighbours | Receipts | Reconnect | Idle;
+export type LoadPlan = ClosedLoop | OpenLoop | Touch | Spread | Receipts | Reconnect | Idle;
 export type OutcomeOf<Plan extends LoadPlan> = Outcomes[Plan['kind']];
 
 /** In ms. */

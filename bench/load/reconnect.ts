@@ -82,7 +82,7 @@ export async function runReconnect(
   const unused = new Tally();
   const tally = new Tally();
   const count: Count = { refusedConnections: 0, refusedJoins: 0, caughtUp: 0 };
-  const stayed = await enter({ ...plan, members: 1 }, unused, 'storm');
+  const stayed = await enter({ ...plan, members: 1, prefix: 'storm' }, unused);
   const crowd = await arrive(plan, stayed, unused);
   const stop = trickle(stayed);
   await settled(() => ({ missing: crowd.filter(({ witness }) => witness.seq === 0).length, moved: 0 }));

@@ -1,7 +1,7 @@
 /** Rooms full of members: how a load enters them, waits for what is under way, and judges what everybody saw. */
 import { sign } from '../token.js';
 import { Member } from './member.js';
-import type { Rooms, Validation } from './plan.js';
+import type { Resume, Rooms, Validation } from './plan.js';
 import type { Tally } from './tally.js';
 
 export interface Room {
@@ -16,8 +16,9 @@ const silence = 5_000;
 
 export const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
-/** Connects all members and joins them to their rooms. @param prefix begins the ids of rooms and users */
-export async function enter(plan: Omit<Rooms, 'senders'>, tally: Tally, prefix = 'bench'): Promise<Room[]> {
+/** Connects all members and joins them to their rooms. */
+export async function enter(plan: Omit<Rooms, 'senders'>, tally: Tally): Promise<Room[]> {
+  const { prefix = 'bench' } = plan;
   const rooms: Room[] = [];
   const entering: (() => Promise<void>)[] = [];
   for (let r = 0; r < plan.rooms; r += 1) {
@@ -40,6 +41,15 @@ export async function enter(plan: Omit<Rooms, 'senders'>, tally: Tally, prefix =
 
 export function leave(rooms: readonly Room[]): void {
   for (const { members } of rooms) for (const member of members) member.close();
+}
+
+/** Resolves when the harness has done what it does at the window's start. To be called before the window is reported. */
+export function resumed(): Promise<void> {
+  return new Promise((resolve) => {
+    process.once('message', (message: Resume) => {
+      if (message.type === 'resume') resolve();
+    });
+  });
 }
 
 /** Runs all of it, a few at a time. */

@@ -1,38 +1,57 @@
 /** The case of the neighbours: what a hot room at full rate costs those who talk in quiet rooms. */
 import { benchCase, type Context } from '../case.js';
+import { runLoad } from '../child.js';
 import { faultsOf, measureLoad } from '../closed/round.js';
 import { ackedRate, contentLength, deliveryRate } from '../closed/shapes.js';
-import type { NeighboursResult } from '../load/neighbours.js';
+import type { LoadResult } from '../load/plan.js';
 import { figure, table } from '../markdown.js';
-import { median, type Cpu, type Measured } from '../results.js';
+import { median, type Measured } from '../results.js';
+import type { Started } from '../subjects.js';
 import { measureVariants, variantFaults, variantRatio, type Variant, type VariantRound } from '../variants/round.js';
 
 const quiet = { rooms: 20, members: 2, senders: 1, inFlight: 1 } as const;
 const hot = { rooms: 1, members: 100, senders: 20, inFlight: 8 } as const;
 const names = { alone: 'quiet rooms alone', beside: 'beside a hot room' } as const;
 
-type Beside = NeighboursResult & Cpu;
-
-function variant(name: string, crowd: typeof hot | null): Variant {
-  return {
-    name,
-    measure: ({ options, postgres, outputFile }: Context): Promise<Beside> => {
-      const { warmupMs, windowMs, settings } = options;
-      const load = { kind: 'neighbours', quiet, hot: crowd, contentLength, warmupMs, windowMs } as const;
-      return measureLoad(
-        'service',
-        ({ port, secret }) => ({ ...load, port, secret }),
-        postgres,
-        { settings, flags: [] },
-        outputFile(name.replaceAll(' ', '-')),
-      );
-    },
-  };
+/** The quiet rooms, and the hot one beside them where there is one. */
+interface Beside extends Measured {
+  readonly hot: Measured | null;
 }
 
+function variant(name: string, measureIt: (context: Context, outputFile: string) => Promise<Beside>): Variant {
+  return { name, measure: (context) => measureIt(context, context.outputFile(name.replaceAll(' ', '-'))) };
+}
+
+const alone = variant(names.alone, async ({ options, postgres }, outputFile) => {
+  const { warmupMs, windowMs, settings } = options;
+  const load = { kind: 'closed-loop', prefix: 'quiet', ...quiet, contentLength, warmupMs, windowMs } as const;
+  const plan = ({ port, secret }: Started) => ({ ...load, port, secret });
+  return { ...(await measureLoad('service', plan, postgres, { settings, flags: [] }, outputFile)), hot: null };
+});
+
+/** The hot room has a load client of its own: what that takes to read is not to be in the latency of the quiet ones. */
+const beside = variant(names.beside, async ({ options, postgres }, outputFile) => {
+  const { warmupMs, windowMs, settings } = options;
+  const load = { kind: 'closed-loop', contentLength, warmupMs } as const;
+  let measured: LoadResult | null = null;
+  const hotRoom = await measureLoad(
+    'service',
+    ({ port, secret }) => ({ ...load, port, secret, prefix: 'hot', ...hot, windowMs: null }),
+    postgres,
+    { settings, flags: [] },
+    outputFile,
+    async (edge, { port, secret }) => {
+      if (edge === 'start') measured = await runLoad({ ...load, port, secret, prefix: 'quiet', ...quiet, windowMs });
+    },
+  );
+  const { serverCpu, databaseCpu } = hotRoom;
+  const result = measured as LoadResult | null;
+  if (result === null) throw new Error('the quiet rooms were not measured');
+  return { ...result, serverCpu, databaseCpu, hot: hotRoom };
+});
+
 function hotOf(measured: Measured | undefined): Measured | null {
-  const beside = measured as Beside | undefined;
-  return beside?.hot ? { ...beside.hot, serverCpu: null, databaseCpu: null } : null;
+  return (measured as Beside | undefined)?.hot ?? null;
 }
 
 function row(name: string, rounds: readonly VariantRound[]): string[] {
@@ -40,8 +59,8 @@ function row(name: string, rounds: readonly VariantRound[]): string[] {
   const of = (value: (measured: Measured) => number | null) => figure(median(all.map((one) => value(one) ?? NaN)));
   const ofHot = (value: (measured: Measured) => number) =>
     of((measured) => {
-      const beside = hotOf(measured);
-      return beside === null ? null : value(beside);
+      const hotRoom = hotOf(measured);
+      return hotRoom === null ? null : value(hotRoom);
     });
   return [
     name,
@@ -65,10 +84,10 @@ export const neighboursCase = benchCase<VariantRound>({
     warmupMs,
     windowMs,
   }),
-  measure: (context) => measureVariants(context, [variant(names.alone, null), variant(names.beside, hot)]),
+  measure: (context) => measureVariants(context, [alone, beside]),
   faults: (round) => {
-    const beside = hotOf(round.variants[names.beside]);
-    const fault = beside === null ? null : faultsOf(beside.validation);
+    const hotRoom = hotOf(round.variants[names.beside]);
+    const fault = hotRoom === null ? null : faultsOf(hotRoom.validation);
     return [...variantFaults(round), ...(fault === null ? [] : [`the hot room: ${fault}`])];
   },
   goals: (rounds) => [
@@ -90,7 +109,7 @@ export const neighboursCase = benchCase<VariantRound>({
         'p99 ms',
         'hot room: acked/s',
         'deliveries/s',
-        'CPU: server / database / client',
+        'CPU: server / database / client of the quiet',
       ],
       Object.values(names).map((name) => row(name, rounds)),
     ),

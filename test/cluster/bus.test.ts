@@ -1,4 +1,7 @@
-/** The node bus on a real Redis, and against texts that no node of ours would send. Needs Redis. */
+/**
+ * The node bus on a real Redis, and against texts that no node of ours would send. Needs Redis.
+ * Long because it is one suite: each promise of the bus has its case.
+ */
 import { randomUUID } from 'node:crypto';
 import test, { type ExecutionContext } from 'ava';
 import type { Command } from '../../src/actors/protocol/commands.js';

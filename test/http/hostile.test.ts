@@ -1,4 +1,7 @@
-/** Requests that mean harm: each gets a clear refusal as JSON, and the next request is served as if nothing had been. */
+/**
+ * Requests that mean harm: each gets a clear refusal as JSON, and the next request is served as if nothing had been.
+ * Long because it is one suite: each kind of harm has its case.
+ */
 import { once } from 'node:events';
 import { connect, type AddressInfo } from 'node:net';
 import type { Writable } from 'node:stream';

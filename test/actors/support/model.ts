@@ -1,6 +1,6 @@
 /**
  * What a room must say, written as naively as possible: arrays, no memory bounds, no frames, the whole history at hand.
- * It shares no code with the actor.
+ * It shares no code with the actor. Long because it is one room: a model in parts would need the actor's own seams.
  */
 import type { Command, MarkCommand, SendCommand } from '../../../src/actors/protocol/commands.js';
 import type { ActorLimits } from '../../../src/actors/protocol/limits.js';
