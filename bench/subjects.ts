@@ -36,6 +36,9 @@ const serviceSettings = {
   SHUTDOWN_GRACE_MS: '20000',
 } as const;
 
+/** As in `npm start` and the image; yardsticks get the same. */
+const nodeFlags = ['--max-semi-space-size=32', '--min-semi-space-size=16'];
+
 /**
  * Starts a server on a database.
  * @param extra settings of the service beyond those of every case (yardsticks have none)
@@ -62,12 +65,20 @@ export async function startSubject(
       ...(database.password !== null && { DB_PASSWORD: database.password }),
       ...extra,
     };
-    return { ...(await startServer([...flags, `${buildRoot}/src/main.js`], port, env, outputFile)), secret };
+    return {
+      ...(await startServer([...nodeFlags, ...flags, `${buildRoot}/src/main.js`], port, env, outputFile)),
+      secret,
+    };
   }
   const settings: YardstickSettings = { port, secret, database, neighbours: givenNeighbours() };
   const env = { NODE_ENV: 'production', [yardstickVariable]: JSON.stringify(settings) };
   return {
-    ...(await startServer([...flags, `${import.meta.dirname}/yardsticks/${name}.js`], port, env, outputFile)),
+    ...(await startServer(
+      [...nodeFlags, ...flags, `${import.meta.dirname}/yardsticks/${name}.js`],
+      port,
+      env,
+      outputFile,
+    )),
     secret,
   };
 }
@@ -75,7 +86,7 @@ export async function startSubject(
 /** The very command line of a server, for the record. */
 export function commandOf(name: SubjectName): string {
   const script = name === 'service' ? `${buildRoot}/src/main.js` : `${import.meta.dirname}/yardsticks/${name}.js`;
-  return `node ${script.slice(packageRoot.length + 1)}`;
+  return `node ${nodeFlags.join(' ')} ${script.slice(packageRoot.length + 1)}`;
 }
 
 export { serviceSettings };
