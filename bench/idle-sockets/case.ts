@@ -15,8 +15,16 @@ const subjects = ['service', 'plain'] as const satisfies readonly SubjectName[];
  * free after the start is in use.
  */
 const warmShare = 0.5;
-/** Fewer sockets than this are lost in the noise of resident memory: no goal is judged on them. */
-const judgedFrom = 1000;
+/**
+ * Sockets are counted by what resident memory grows. Growth that is less than this share of what was there before may have
+ * found its place in pages that were resident and free, and then says nothing of a socket: no goal is judged on it.
+ */
+const judgedFrom = 0.25;
+/**
+ * Node's own defaults instead of the larger young generation: its free half alone is tens of megabytes in every thread, in
+ * which thousands of sockets disappear.
+ */
+const ordinaryYoungGeneration = ['--max-semi-space-size=16', '--min-semi-space-size=1'];
 
 /** Bytes of resident memory, each after an explicit collection in every thread but `rssRaw`. */
 interface Idle extends IdleResult {
@@ -32,6 +40,8 @@ interface IdleRound {
   readonly subjects: Readonly<Partial<Record<SubjectName, Idle>>>;
 }
 
+const isJudged = ({ rssStart, rssHeld }: Idle): boolean => rssHeld - rssStart >= rssStart * judgedFrom;
+
 const perSocket = ({ sockets, rssStart, rssHeld }: Idle): number => (rssHeld - rssStart) / sockets;
 
 async function measureIdle(name: SubjectName, { options, postgres, outputFile }: Context): Promise<Idle> {
@@ -40,7 +50,7 @@ async function measureIdle(name: SubjectName, { options, postgres, outputFile }:
   try {
     // The collections that this case forces are no work of the service: they must not be taken for a stuck worker.
     const settings = { WORKER_STUCK_MS: '60000', ...options.settings };
-    const flags = ['--import', import.meta.resolve('../memory/collect.js')];
+    const flags = [...ordinaryYoungGeneration, '--import', import.meta.resolve('../memory/collect.js')];
     const server = await startSubject(name, database, outputFile(name), settings, flags);
     const { port, secret } = server;
     const load = { kind: 'idle', port, secret, contentLength } as const;
@@ -74,7 +84,7 @@ function row(name: SubjectName, rounds: readonly IdleRound[]): string[] {
     mb(({ rssStart }) => rssStart),
     mb(({ rssHeld }) => rssHeld),
     mb(({ rssRaw }) => rssRaw),
-    `${figure(of(perSocket) / 1024)} KB`,
+    all.every(isJudged) ? `${figure(of(perSocket) / 1024)} KB` : 'growth too small to tell',
   ];
 }
 
@@ -105,7 +115,7 @@ export const idleSocketsCase = benchCase<IdleRound>({
       unit: 'x',
       figure: median(
         rounds.flatMap(({ subjects: { service, plain } }) =>
-          service === undefined || plain === undefined || service.sockets < judgedFrom
+          service === undefined || plain === undefined || !isJudged(service) || !isJudged(plain)
             ? []
             : [perSocket(service) / perSocket(plain)],
         ),
