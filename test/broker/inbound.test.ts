@@ -1,6 +1,7 @@
 /** Commands of other services: applied once however often they come, and nothing bad in them harms anybody. */
 import anyTest from 'ava';
 import { eventually, within } from '../harness/eventually.js';
+import { metricOf } from '../harness/metrics.js';
 import { openChatRooms } from '../harness/neighbour.js';
 import { Stage, unique } from '../harness/stage.js';
 import type { WireMessage } from '../harness/wire.js';
@@ -35,9 +36,8 @@ function roomOf(...users: string[]): string {
   return room;
 }
 
-async function inbound(result: string): Promise<number> {
-  const text = await (await fetch(`${stage.url}/metrics`)).text();
-  return Number(new RegExp(`inbound_total\\{result="${result}"\\} (\\d+)`).exec(text)?.[1] ?? 0);
+function inbound(result: string): Promise<number> {
+  return metricOf(stage.url, `inbound_total{result="${result}"}`);
 }
 
 test('receipts and deletes are applied, and repeating them changes nothing', async (t) => {

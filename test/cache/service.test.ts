@@ -1,5 +1,6 @@
 /** The real service with Redis: rooms that left memory come back right, and nothing that was deleted stays in Redis. Needs Redis. */
 import { eventually } from '../harness/eventually.js';
+import { metricOf } from '../harness/metrics.js';
 import { ownStage, unique } from '../harness/stage.js';
 import { contents, RedisServer, test } from './server.js';
 
@@ -19,11 +20,7 @@ test('law 11: a room that left memory comes back from Redis as it is, and what w
   });
   const lying = async (): Promise<string> => [...(await contents(look, `${prefix}:recent`)).values()].join('\n');
   const rest = stage.rest('ann');
-  const count = async (name: string): Promise<number> => {
-    const { text } = await rest.get('/metrics');
-    const lines = text.split('\n').filter((line) => line.startsWith(`dinguscord_messages_${name}`));
-    return lines.reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0);
-  };
+  const count = (name: string): Promise<number> => metricOf(stage.url, name);
   const room = unique('room');
   const sent: string[] = [];
   // On a slow machine the cache may be given up for a while: the room comes into memory and leaves it until it is written.
@@ -47,7 +44,7 @@ test('law 11: a room that left memory comes back from Redis as it is, and what w
 
   await eventually(async () => {
     await touch();
-    return (await count('room_cache_lookups_total{result="found"')) > 0;
+    return (await count('room_cache_lookups_total{result="found"}')) > 0;
   }, 'a room found in the cache');
 
   const cara = await stage.client('cara');

@@ -3,6 +3,7 @@ import { get, type IncomingMessage } from 'node:http';
 import { once } from 'node:events';
 import test from 'ava';
 import { eventually, within } from '../harness/eventually.js';
+import { metricOf } from '../harness/metrics.js';
 import { openChatRooms } from '../harness/neighbour.js';
 import { ownStage, stageFor, unique, type Stage } from '../harness/stage.js';
 import { tokenFor } from '../harness/token.js';
@@ -44,9 +45,8 @@ async function opened(on: Stage, room: string, user: string): Promise<IncomingMe
   return response;
 }
 
-async function catchUps(on: Stage): Promise<number> {
-  const text = await (await fetch(`${on.url}/metrics`)).text();
-  return Number(/^dinguscord_messages_catch_up_streams (\d+)$/m.exec(text)?.[1]);
+function catchUps(on: Stage): Promise<number> {
+  return metricOf(on.url, 'catch_up_streams');
 }
 
 test.serial(
@@ -138,12 +138,9 @@ test.serial('200 MB go through a slow reader in order and whole, and the service
   await longRoom(own, room, length, 'é'.repeat(2_000));
   // Whatever a first use allocates is not what is under test.
   await own.rest('ann').get(`/messages/room/${room}/changes?since=49000`);
-  const inUse = async (): Promise<number> => {
-    const text = await (await fetch(`${own.url}/metrics`)).text();
-    const read = (name: string): number =>
-      Number(new RegExp(`^dinguscord_messages_${name} (\\S+)$`, 'm').exec(text)?.[1]);
-    return read('nodejs_heap_size_used_bytes') + read('nodejs_external_memory_bytes');
-  };
+  const inUse = async (): Promise<number> =>
+    (await metricOf(own.url, 'nodejs_heap_size_used_bytes')) +
+    (await metricOf(own.url, 'nodejs_external_memory_bytes'));
   const before = await inUse();
   const response = await opened(own, room, 'bob');
   let most = 0;

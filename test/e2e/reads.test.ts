@@ -2,16 +2,15 @@
 import test from 'ava';
 import { encodePage, type PageAnchor, type PageQuery } from '../../src/actors/protocol/pages.js';
 import { PostgresReads } from '../../src/runtime/store/postgres/reads.js';
+import { metricOf } from '../harness/metrics.js';
 import { stageFor, unique, type Stage } from '../harness/stage.js';
 import { silent } from '../store/rooms.js';
 
 const ring = 10;
 const stage = stageFor(test, { ROOM_RECENT_MESSAGES: String(ring) });
 
-async function pagesFrom(source: string, { url }: Stage): Promise<number> {
-  const text = await (await fetch(`${url}/metrics`)).text();
-  const line = text.split('\n').find((one) => one.includes(`history_pages_total{source="${source}"}`));
-  return Number(line?.split(' ').at(-1));
+function pagesFrom(source: string, { url }: Stage): Promise<number> {
+  return metricOf(url, `history_pages_total{source="${source}"}`);
 }
 
 async function store(t: { teardown(fn: () => Promise<void>): void }): Promise<PostgresReads> {

@@ -2,18 +2,14 @@
 import test from 'ava';
 import { eventually } from '../harness/eventually.js';
 import { checkHistory } from '../harness/laws.js';
+import { metricOf } from '../harness/metrics.js';
 import { stageFor, unique } from '../harness/stage.js';
 
 const rooms = 2_000;
 const stage = stageFor(test, { ROOM_IDLE_TTL_MS: '500', ACK_BACKLOG: '10000' });
 
-async function resident(): Promise<number> {
-  const text = await (await fetch(`${stage.url}/metrics`)).text();
-  const values = [...text.matchAll(/^dinguscord_messages_resident_rooms(?:\{[^}]*\})? (\d+)/gm)].map(([, value]) =>
-    Number(value),
-  );
-  if (values.length === 0) throw new Error('no metric of resident rooms');
-  return values.reduce((sum, value) => sum + value, 0);
+function resident(): Promise<number> {
+  return metricOf(stage.url, 'resident_rooms');
 }
 
 test('rooms that nobody is in leave memory after their idle time, and lose nothing by it', async (t) => {

@@ -55,7 +55,7 @@ export class Relay implements Service {
   #stop = new AbortController();
   #woken = false;
   #wake: () => void = () => undefined;
-  #stats: { at: number; value: OutboxStats } = { at: 0, value: { depth: 0, oldestAge: 0 } };
+  #stats: { at: number; value: OutboxStats } = { at: -Infinity, value: { depth: 0, oldestAge: 0 } };
 
   constructor(options: RelayOptions) {
     this.#options = options;

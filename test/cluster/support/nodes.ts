@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { ChatClient } from '../../harness/client.js';
 import { freshDatabase } from '../../harness/database.js';
 import { eventually } from '../../harness/eventually.js';
+import { metricOf } from '../../harness/metrics.js';
 import { RestClient } from '../../harness/rest.js';
 import { RunningService, type Env } from '../../harness/service.js';
 
@@ -68,10 +69,8 @@ export class Nodes {
   }
 
   /** A number of one node's metrics. */
-  async metric(node: number, name: string): Promise<number> {
-    const text = await (await fetch(`${this.at(node).url}/metrics`)).text();
-    const line = text.split('\n').find((one) => one.startsWith(`dinguscord_messages_${name}`));
-    return Number(line?.split(' ').at(-1));
+  metric(node: number, name: string): Promise<number> {
+    return metricOf(this.at(node).url, name);
   }
 
   /** Resolves once every one of these nodes holds some partitions, and all of them together all. */
