@@ -24,12 +24,19 @@ test('law 11: a room that left memory comes back from Redis as it is, and what w
   const room = unique('room');
   const sent: string[] = [];
   // On a slow machine the cache may be given up for a while: the room comes into memory and leaves it until it is written.
-  const touch = (): Promise<unknown> => rest.put('/messages/delivered', { messageIds: sent, roomId: room });
+  // It is touched only after it left, since a room that is touched again and again stays.
+  const touchedUntil = (probe: () => Promise<boolean>, what: string): Promise<unknown> => {
+    let left = -1;
+    return eventually(async () => {
+      if (await probe()) return true;
+      const evictions = await count('evictions_total');
+      if (evictions > left) await rest.put('/messages/delivered', { messageIds: sent, roomId: room });
+      left = evictions;
+      return false;
+    }, what);
+  };
   const cachedWith = (content: string): Promise<unknown> =>
-    eventually(async () => {
-      await touch();
-      return (await lying()).includes(content);
-    }, 'the room in Redis');
+    touchedUntil(async () => (await lying()).includes(content), 'the room in Redis');
   for (const content of ['first-secret', 'second', 'third-secret']) {
     const { body } = await rest.post('/messages', { room_id: room, content });
     sent.push(body.data?.id ?? '');
@@ -42,10 +49,10 @@ test('law 11: a room that left memory comes back from Redis as it is, and what w
   t.is(marked.body.data?.length, 3);
   await eventually(async () => (await count('evictions_total')) > evictions, 'another eviction');
 
-  await eventually(async () => {
-    await touch();
-    return (await count('room_cache_lookups_total{result="found"}')) > 0;
-  }, 'a room found in the cache');
+  await touchedUntil(
+    async () => (await count('room_cache_lookups_total{result="found"}')) > 0,
+    'a room found in the cache',
+  );
 
   const cara = await stage.client('cara');
   const joined = await cara.join(room);
