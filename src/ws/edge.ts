@@ -185,11 +185,11 @@ class Edge implements SocketEdge {
     this.#admission.drain();
     const packet = eventPacket('server_draining', {});
     for (const session of this.#sessions) session.push(packet);
-    this.#hub.flusher.flush();
+    this.#hub.flusher.flushAll();
   }
 
   async taken(): Promise<void> {
-    this.#hub.flusher.flush();
+    this.#hub.flusher.flushAll();
     const taken = [...this.#connections].map((conn) => new Wire(conn).taken());
     await within(Promise.all(taken), this.#parts.config.shutdownGraceMs / 4).catch(() => undefined);
   }

@@ -14,7 +14,7 @@ import type { RepairedRoom, Standing, StreamEdge } from '../runtime/rooms.js';
 import type { Log } from '../observe/log.js';
 import type { EdgeMetrics } from './metrics.js';
 import { OutgoingBurst, type OutgoingEvent } from './fanout/burst.js';
-import { Flusher } from './fanout/outbox.js';
+import { Flusher } from './fanout/flusher.js';
 import { Room } from './room.js';
 import { gapPacket, newestSeq, sequel } from './sequence.js';
 import type { Session } from './session.js';
@@ -34,7 +34,6 @@ export class Hub implements StreamEdge {
   #onEvicted: ((session: Session, key: RoomKey) => void) | null = null;
   readonly #metrics: EdgeMetrics;
   readonly #log: Log;
-  /** Writes what sockets are to get: at the end of a frame, or of the turn for what belongs to no frame. */
   readonly flusher = new Flusher(() => {
     this.settle();
   });

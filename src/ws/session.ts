@@ -8,7 +8,8 @@ import type { RoomKey } from '../actors/protocol/ids.js';
 import type { Identity } from '../edge/port.js';
 import type { ClientToServer, ServerEvent, ServerToClient } from './events.js';
 import type { OutgoingBurst, Pressure, View } from './fanout/burst.js';
-import { Outbox, type Flusher } from './fanout/outbox.js';
+import type { Flusher } from './fanout/flusher.js';
+import { Outbox } from './fanout/outbox.js';
 import { Wire } from './fanout/wire.js';
 import { eventPacket } from './packets.js';
 

@@ -7,7 +7,8 @@ import type { Duplex } from 'node:stream';
 import { Server } from 'socket.io';
 import { OutgoingBurst } from '../../../src/ws/fanout/burst.js';
 import { encodeFrames } from '../../../src/ws/fanout/frames.js';
-import { Flusher, Outbox } from '../../../src/ws/fanout/outbox.js';
+import { Flusher } from '../../../src/ws/fanout/flusher.js';
+import { Outbox } from '../../../src/ws/fanout/outbox.js';
 import { Wire } from '../../../src/ws/fanout/wire.js';
 import { eventOf, packetOf, type Event } from './events.js';
 
@@ -88,7 +89,7 @@ function openEngine(): Room {
       });
       const burst = new OutgoingBurst('bench-room', events, from + count);
       for (const outbox of outboxes) outbox.push(burst.all);
-      flusher.flush();
+      flusher.flushAll();
     },
     close: () => void io.close(),
   };

@@ -1,12 +1,13 @@
 /**
- * All that one socket is to be sent, in order: acknowledgements, events of its own and views of bursts. It is written once
- * per frame of a shard, or at the end of the current turn for what belongs to no frame.
+ * All that one socket is to be sent, in order: acknowledgements, events of its own and views of bursts. The flusher says
+ * when it is written: soonest where something is its own, since somebody waits for that.
  *
  * Bound: when more than `limit` bytes of former writes are still unsent at a flush, nothing more is written and the owner is
- * told; so a socket holds at most `limit` bytes and one frame's output.
+ * told; so a socket holds at most `limit` bytes and the output of the frames of some milliseconds.
  */
 import { encodeFrames } from './frames.js';
 import { View, type OutgoingBurst, type Pressure } from './burst.js';
+import type { Flusher } from './flusher.js';
 import type { Wire } from './wire.js';
 
 export class Outbox {
@@ -16,6 +17,8 @@ export class Outbox {
   /** Called once, with the last burst that was not written, if any. */
   readonly #onOverflow: (burst: OutgoingBurst | null) => void;
   #parts: (string | View)[] = [];
+  /** Whether some part is this socket's own. */
+  #urgent = false;
   #closed = false;
 
   constructor(wire: Wire, flusher: Flusher, limit: number, onOverflow: (burst: OutgoingBurst | null) => void) {
@@ -28,7 +31,9 @@ export class Outbox {
   /** Queues a packet (text without engine.io's prefix) or a part of a burst. */
   push(part: string | View): void {
     if (this.#closed) return;
-    if (this.#parts.length === 0) this.#flusher.add(this);
+    const urgent = typeof part === 'string' && !this.#urgent;
+    if (urgent || this.#parts.length === 0) this.#flusher.add(this, urgent);
+    if (urgent) this.#urgent = true;
     this.#parts.push(part);
   }
 
@@ -43,6 +48,7 @@ export class Outbox {
     const parts = this.#parts;
     if (parts.length === 0) return;
     this.#parts = [];
+    this.#urgent = false;
     if (!this.wire.open) return;
     if (this.wire.pending > this.#limit) {
       this.#closed = true;
@@ -96,39 +102,4 @@ function runs(parts: readonly (string | View)[]): Buffer[] {
 function lastBurst(parts: readonly (string | View)[]): OutgoingBurst | null {
   const view = parts.findLast((part) => part instanceof View);
   return view instanceof View ? view.burst : null;
-}
-
-/** The outboxes with something to write; at most one entry per socket. */
-export class Flusher {
-  readonly #beforeTurnEnd: () => void;
-  #dirty: Outbox[] = [];
-  #scheduled = false;
-
-  /** @param beforeTurnEnd called before what belongs to no frame is written */
-  constructor(beforeTurnEnd: () => void) {
-    this.#beforeTurnEnd = beforeTurnEnd;
-  }
-
-  add(outbox: Outbox): void {
-    this.#dirty.push(outbox);
-    this.schedule();
-  }
-
-  /** Makes sure that there is a flush in this turn of the event loop. */
-  schedule(): void {
-    if (this.#scheduled) return;
-    this.#scheduled = true;
-    process.nextTick(() => {
-      this.#scheduled = false;
-      this.#beforeTurnEnd();
-      this.flush();
-    });
-  }
-
-  flush(): void {
-    const dirty = this.#dirty;
-    if (dirty.length === 0) return;
-    this.#dirty = [];
-    for (const outbox of dirty) outbox.flush();
-  }
 }
