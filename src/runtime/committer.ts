@@ -68,10 +68,10 @@ export class Committer<State, Reply> {
     const open: Batch[] = [
       { commands, offset: 0, resent, lookUp: resent, known: null, refused: new Map(), slow: false },
     ];
-    const giveUpAt = Date.now() + this.#options.replyDeadlineMs;
+    const giveUpAt = performance.now() + this.#options.replyDeadlineMs;
     let slow = 0;
     for (let batch = open.shift(); batch !== undefined; batch = open.shift()) {
-      const hopeless = slow >= slowInRow && Date.now() >= giveUpAt;
+      const hopeless = slow >= slowInRow && performance.now() >= giveUpAt;
       const result = hopeless ? 'slow' : await this.#settle(batch, giveUpAt);
       if (result === 'halve') {
         open.unshift(...halves(batch));
@@ -121,7 +121,7 @@ export class Committer<State, Reply> {
           return refuseAll(batch, 'UNPROCESSABLE');
         }
         if (fault === 'slow') {
-          if (Date.now() >= giveUpAt) return 'slow';
+          if (performance.now() >= giveUpAt) return 'slow';
           if (batch.commands.length > 1) {
             batch.slow = true;
             return 'halve';
@@ -131,7 +131,7 @@ export class Committer<State, Reply> {
         }
         if (fault === 'stale' && ++stale < staleAttempts) continue;
         if (fault === 'transient' || fault === 'slow') {
-          if (Date.now() >= giveUpAt) return refuseAll(batch, 'UNAVAILABLE');
+          if (performance.now() >= giveUpAt) return refuseAll(batch, 'UNAVAILABLE');
           await ownership.pause(retryPauseMs);
           continue;
         }

@@ -65,7 +65,7 @@ export class Lane {
    * @param resent an earlier sending of it got no answer: its frame is looked up before it is decided
    */
   offer(command: Command, replyTo: LaneReply, resent = false): void {
-    const deadline = Date.now() + this.#options.replyDeadlineMs;
+    const deadline = performance.now() + this.#options.replyDeadlineMs;
     if (this.#mailbox.offer({ command, replyTo, deadline, resent, bytes: weigh(command) })) this.#schedule();
     else refuse({ replyTo }, 'OVERLOADED');
   }

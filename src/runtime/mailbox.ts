@@ -18,6 +18,7 @@ export interface Envelope {
   /** Null once the caller was answered (its deadline passed while the frame is still in flight). */
   replyTo: LaneReply | null;
   /** Milliseconds since 1970; a later envelope never has an earlier one. */
+  /** Monotonic, in ms. */
   readonly deadline: number;
   /** An earlier sending of the command got no answer; it may have been executed. */
   readonly resent: boolean;

@@ -187,7 +187,7 @@ export class RoomRuntime implements LocalRooms {
       },
       mayRestart: () => {
         onWorkerRestart();
-        return this.#intensity.note(Date.now());
+        return this.#intensity.note(performance.now());
       },
       onGiveUp: () => this.#giveUp('workers die faster than WORKER_RESTARTS allows'),
       log,
@@ -268,7 +268,7 @@ export class RoomRuntime implements LocalRooms {
   }
 
   #expire(): void {
-    const now = Date.now();
+    const now = performance.now();
     for (const lane of this.#lanes) lane.expire(now);
   }
 

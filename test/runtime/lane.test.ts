@@ -128,7 +128,7 @@ test('law 9: a caller is answered by the deadline even when the host never repli
   offer('a');
   await turn();
   offer('b');
-  lane.expire(Date.now() + 2_000);
+  lane.expire(performance.now() + 2_000);
   t.deepEqual(answers.toSorted(), ['a:UNAVAILABLE', 'b:UNAVAILABLE']);
   t.is(lane.depth, 0, 'what was never sent is forgotten');
 });
@@ -168,7 +168,7 @@ test('a drain does not wait for a frame that nobody waits for any more', async (
   offer('a');
   await turn();
   const drained = lane.drained();
-  lane.expire(Date.now() + 2_000);
+  lane.expire(performance.now() + 2_000);
   await drained;
   t.deepEqual(answers, ['a:UNAVAILABLE']);
 });
