@@ -17,8 +17,7 @@ export interface Envelope {
   readonly command: Command;
   /** Null once the caller was answered (its deadline passed while the frame is still in flight). */
   replyTo: LaneReply | null;
-  /** Milliseconds since 1970; a later envelope never has an earlier one. */
-  /** Monotonic, in ms. */
+  /** Milliseconds, monotonic; a later envelope never has an earlier one. */
   readonly deadline: number;
   /** An earlier sending of the command got no answer; it may have been executed. */
   readonly resent: boolean;
