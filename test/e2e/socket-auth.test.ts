@@ -4,6 +4,7 @@ import { ChatClient } from '../harness/client.js';
 import { ownStage, stageFor, unique } from '../harness/stage.js';
 import { tokenFor } from '../harness/token.js';
 import type { WireError } from '../harness/wire.js';
+import { clientEvents } from '../harness/wire.js';
 
 const stage = stageFor(test, { SOCKETS_PER_USER: '3' });
 
@@ -79,26 +80,13 @@ test('an authenticated socket cannot become another user', async (t) => {
   t.is((await client.send(unique('room'), 'x')).sender_id, 'bea');
 });
 
-const events = [
-  'join_room',
-  'leave_room',
-  'send_message',
-  'typing',
-  'stop_typing',
-  'mark_read',
-  'mark_delivered',
-  'delete_message',
-  'edit_message',
-  'get_typing_users',
-  'get_messages',
-];
 test('before authentication every event answers error, and the socket is closed after AUTH_TIMEOUT_MS', async (t) => {
   const own = await ownStage(t, { AUTH_TIMEOUT_MS: '4000' });
   const client = await own.client('eve', { token: null });
   // All at once: the time runs.
-  for (const event of events)
+  for (const event of clientEvents)
     client.tell(event, { roomId: 'r', room_id: 'r', content: 'x', messageIds: ['x'], messageId: 'x' });
-  for (const event of events) {
+  for (const event of clientEvents) {
     const { data } = await client.wait('error', (error: WireError) => error.event === event);
     t.deepEqual(data, { message: 'Not authenticated', code: 'UNAUTHENTICATED', event });
   }

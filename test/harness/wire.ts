@@ -88,3 +88,18 @@ export interface Envelope<T = unknown> {
   readonly data?: T;
   readonly pagination?: Pagination;
 }
+
+/** What an authenticated client may send. */
+export const clientEvents = [
+  'join_room',
+  'leave_room',
+  'send_message',
+  'typing',
+  'stop_typing',
+  'mark_read',
+  'mark_delivered',
+  'delete_message',
+  'edit_message',
+  'get_typing_users',
+  'get_messages',
+] as const;

@@ -2,6 +2,7 @@
 import test from 'ava';
 import type { ChatClient } from '../harness/client.js';
 import { stageFor, unique } from '../harness/stage.js';
+import { clientEvents } from '../harness/wire.js';
 import { RawSocket } from './raw.js';
 import { traces, Witness } from './witness.js';
 
@@ -82,19 +83,6 @@ test('a binary attachment in a message is refused, and the socket serves on', as
   await witness.unharmed(t);
 });
 
-const events = [
-  'join_room',
-  'leave_room',
-  'send_message',
-  'typing',
-  'stop_typing',
-  'mark_read',
-  'mark_delivered',
-  'delete_message',
-  'edit_message',
-  'get_typing_users',
-  'get_messages',
-];
 /** Refused by every event: none of them names a room, a user or a message. */
 const payloads: readonly unknown[] = [
   undefined,
@@ -153,7 +141,7 @@ const nearlyGood: readonly (readonly [event: string, payload: unknown])[] = [
 ];
 test('every event refuses every malformed payload, with an ack and without, and the socket serves on', async (t) => {
   const client = await stage.client(unique('mal'));
-  const all = events.flatMap((event) => payloads.map((payload) => [event, payload] as const));
+  const all = clientEvents.flatMap((event) => payloads.map((payload) => [event, payload] as const));
   for (const [event, payload] of [...all, ...nearlyGood]) {
     const given = payload === undefined ? [] : [payload];
     const ack = await client.ask(event, ...given);

@@ -10,6 +10,7 @@ import type { RoomChanges } from '../../../src/runtime/store/port.js';
 import type { Standing } from '../../../src/runtime/rooms.js';
 import { Hub } from '../../../src/ws/hub.js';
 import { createEdgeMetrics } from '../../../src/ws/metrics.js';
+import { storedMessage } from '../../harness/stored-message.js';
 import { Session, type ChatSocket } from '../../../src/ws/session.js';
 
 export const silent = pino({ level: 'silent' });
@@ -93,26 +94,7 @@ export class StoredRooms {
 }
 
 export function messageOf(key: string, seq: number, version: number): Message {
-  return {
-    key,
-    id: `0190c000-0000-7000-8000-${seq.toString(16).padStart(12, '0')}`,
-    seq,
-    version,
-    senderId: 'ann',
-    senderName: 'ann',
-    senderDisplayName: null,
-    receiverId: null,
-    content: `content ${seq}`,
-    messageType: 'text',
-    clientMsgId: null,
-    replyTo: null,
-    metadata: null,
-    createdAt: 1_700_000_000_000,
-    editedAt: null,
-    deletedAt: null,
-    deliveredCount: 0,
-    readCount: 0,
-  };
+  return storedMessage(key, `0190c000-0000-7000-8000-${seq.toString(16).padStart(12, '0')}`, seq, { version });
 }
 
 export function broadcastOf(change: MessageChange, message: Message): PlacedBroadcast {

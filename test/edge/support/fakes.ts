@@ -13,6 +13,7 @@ import type { Log } from '../../../src/observe/log.js';
 import type { Outcome } from '../../../src/runtime/frames.js';
 import type { Rooms } from '../../../src/runtime/rooms.js';
 import type { ChangeStream, Located, Page, ReadStore, RoomChanges } from '../../../src/runtime/store/port.js';
+import { storedMessage } from '../../harness/stored-message.js';
 
 export interface Line {
   readonly level: number;
@@ -142,27 +143,7 @@ export class FakeReads implements ReadStore {
 
   add(key: RoomKey, id: string, senderId = 'ann', more: Partial<Message> = {}): Message {
     const seq = this.#of(key).length + 1;
-    const message: Message = {
-      key,
-      id,
-      seq,
-      version: seq,
-      senderId,
-      senderName: senderId,
-      senderDisplayName: null,
-      receiverId: null,
-      content: `content ${seq}`,
-      messageType: 'text',
-      clientMsgId: null,
-      replyTo: null,
-      metadata: null,
-      createdAt: 1_700_000_000_000,
-      editedAt: null,
-      deletedAt: null,
-      deliveredCount: 0,
-      readCount: 0,
-      ...more,
-    };
+    const message = storedMessage(key, id, seq, { senderId, senderName: senderId, ...more });
     this.messages.push(message);
     return message;
   }
