@@ -1,5 +1,5 @@
 # The service on the current Node LTS. Debian, not Alpine: the embedded Postgres needs glibc.
-FROM node:24-bookworm-slim AS build
+FROM node:26-bookworm-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci
@@ -10,7 +10,7 @@ RUN npm run build
 # Optional dependencies stay: with them `docker run` alone, without DB_HOST, serves from the embedded database in /data.
 RUN npm prune --omit=dev
 
-FROM node:24-bookworm-slim
+FROM node:26-bookworm-slim
 ENV NODE_ENV=production DATA_DIR=/data
 WORKDIR /app
 RUN mkdir /data && chown node:node /data
