@@ -100,9 +100,10 @@ export async function run(options: RunOptions): Promise<Outcome> {
     (await intruder).close();
     await conclude(world, workload, history, rooms);
   } catch (error) {
-    failure = error instanceof Error ? error.message : String(error);
+    failure = [error instanceof Error ? error.message : String(error), ...(world?.ended ?? [])].join(', ');
   }
   workload?.close();
+  world?.keepLogs();
   await world?.close();
   await history.close();
   let violations: readonly Violation[] = [];

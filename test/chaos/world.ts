@@ -1,5 +1,5 @@
 /** The servers and the service processes of one run, all its own: database, Redis, a proxied RabbitMQ, a Chat Room Service. */
-import { mkdirSync, rmSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openChatRooms, type Neighbour } from '../harness/neighbour.js';
 import { RunningService, type Env } from '../harness/service.js';
@@ -87,6 +87,19 @@ export class World {
     const node = this.nodes[index];
     if (node === undefined) throw new Error(`there is no node ${index}`);
     return node;
+  }
+
+  /** The nodes that have ended, and how. */
+  get ended(): string[] {
+    return this.nodes.flatMap(({ service: { ended } }, index) =>
+      ended === null ? [] : [`node ${index} has ended (${ended.code ?? ended.signal})`],
+    );
+  }
+
+  /** What the present life of each node printed, into the folder. */
+  keepLogs(): void {
+    for (const [index, { service }] of this.nodes.entries())
+      writeFileSync(join(this.#options.folder, `node-${index}.log`), service.output.text);
   }
 
   async close(): Promise<void> {

@@ -129,7 +129,13 @@ export class RunningService {
   }
 
   get running(): boolean {
-    return this.#life.child.exitCode === null && this.#life.child.signalCode === null;
+    return this.ended === null;
+  }
+
+  /** How the present life ended; null while it has not. */
+  get ended(): Exit | null {
+    const { exitCode: code, signalCode: signal } = this.#life.child;
+    return code === null && signal === null ? null : { code, signal };
   }
 
   /** Sends a signal and does not wait. */
