@@ -36,15 +36,20 @@ async function obstacle({ redis, rabbit, name }: (typeof nemeses)[number]): Prom
   return null;
 }
 
+const chaosFolder = join(packageRoot, 'test', 'chaos');
+const recorded = join(chaosFolder, 'runs.ndjson');
+
+function writeTables(): void {
+  const records = readRecords(recorded);
+  const order = nemeses.map(({ name }) => name);
+  writeFigures(join(chaosFolder, 'README.md'), 'table', tableOf(records, order));
+  writeFigures(join(packageRoot, 'README.md'), 'summary', summaryOf(records));
+}
+
 /** After every run, so that a long series that is interrupted has told what it found. */
 function keepFigures(outcome: Outcome): void {
-  const folder = join(packageRoot, 'test', 'chaos');
-  const runs = join(folder, 'runs.ndjson');
-  appendRecord(runs, recordOf(outcome));
-  const records = readRecords(runs);
-  const order = nemeses.map(({ name }) => name);
-  writeFigures(join(folder, 'README.md'), 'table', tableOf(records, order));
-  writeFigures(join(packageRoot, 'README.md'), 'summary', summaryOf(records));
+  appendRecord(recorded, recordOf(outcome));
+  writeTables();
 }
 
 async function strike(options: Options): Promise<boolean> {
@@ -80,7 +85,15 @@ async function strike(options: Options): Promise<boolean> {
   return good && outcomes.length > 0;
 }
 
-async function main(options: Options): Promise<boolean> {
+async function main(options: Options | 'help'): Promise<boolean> {
+  if (options === 'help') {
+    say(usage);
+    return true;
+  }
+  if (options.report) {
+    writeTables();
+    return true;
+  }
   if (options.list) {
     for (const { name, fault, nodes } of nemeses)
       say(`${name.padEnd(28)} ${nodes} node${nodes === 1 ? ' ' : 's'}  ${fault}`);

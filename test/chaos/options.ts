@@ -12,10 +12,12 @@ export const usage = `npm run chaos -- [nemesis…] [options]
   --short      one strike and 250 acked messages: what \`npm test\` does with some of them
   --keep       keeps the histories of good runs, too
   --table      adds the figures to those of the READMEs, run by run; full runs only
+  --report     writes the tables of the recorded runs again, without a run
   --mutants    breaks the laws in copies of the build, one by one, and counts how many the checks catch
   --check F    judges a kept history again
   --json       one JSON object per run on the standard output
-  --list       names the nemeses with their rows of the fault table`;
+  --list       names the nemeses with their rows of the fault table
+  --help`;
 
 export class UsageError extends Error {}
 
@@ -28,6 +30,7 @@ export interface Options {
   readonly leastAcked: number;
   readonly keep: boolean;
   readonly table: boolean;
+  readonly report: boolean;
   readonly mutants: boolean;
   readonly check: string | null;
   readonly json: boolean;
@@ -35,8 +38,9 @@ export interface Options {
 }
 
 /** @throws UsageError */
-export function readOptions(args: readonly string[]): Options {
+export function readOptions(args: readonly string[]): Options | 'help' {
   const { values, positionals } = parse(args);
+  if (values.help === true) return 'help';
   const number = (name: 'runs' | 'seed' | 'rounds' | 'acked', byDefault: number): number => {
     const given = values[name];
     if (given === undefined) return byDefault;
@@ -60,6 +64,7 @@ export function readOptions(args: readonly string[]): Options {
     leastAcked,
     keep: values.keep === true,
     table: values.table === true,
+    report: values.report === true,
     mutants,
     check: values.check ?? null,
     json: values.json === true,
@@ -83,9 +88,11 @@ function parse(args: readonly string[]) {
         short: flag,
         keep: flag,
         table: flag,
+        report: flag,
         mutants: flag,
         json: flag,
         list: flag,
+        help: flag,
       },
     });
   } catch (error) {

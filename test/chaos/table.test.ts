@@ -88,7 +88,7 @@ test('the summary counts every run and every violation', (t) => {
 });
 
 test('only full runs go into the table', (t) => {
-  t.true(readOptions(['kill', '--table', '--runs', '2']).table);
+  t.like(readOptions(['kill', '--table', '--runs', '2']), { table: true });
   for (const smaller of [['--short'], ['--acked', '999'], ['--rounds', '1']])
     t.throws(() => readOptions(['kill', '--table', ...smaller]), { instanceOf: UsageError });
 });
