@@ -7,7 +7,7 @@ declare
     select pg_get_functiondef(oid) from pg_proc where proname = 'append_frame' and prosrc like '%for share of o%');
   unfenced text := regexp_replace(
     fenced,
-    'perform 1\s+?from unnest\(f_partition, f_epoch\).*?for share of o;.*?end if;',
+    'perform 1\s+?from \(select unnest\(f_partition\).*?for share of o;.*?end if;',
     '');
 begin
   if unfenced is null or unfenced = fenced or unfenced not like '%insert into messages%' then

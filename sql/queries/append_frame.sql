@@ -1,4 +1,4 @@
--- One frame, one round trip; see sql/migrations/0002_append_frame.sql for the groups of arrays.
+-- One frame, one round trip; see sql/migrations/0012_append_frame.sql for the groups of arrays.
 select append_frame(
   $1, $2,
   $3, $4, $5, $6, $7,

@@ -50,7 +50,7 @@ export const mutants: readonly Mutant[] = [
     name: 'no epoch check',
     patches: [
       {
-        file: 'sql/migrations/0002_append_frame.sql',
+        file: 'sql/migrations/0012_append_frame.sql',
         from: 'if found_rows <> cardinality(f_partition) then',
         to: 'if false then',
       },
@@ -108,7 +108,7 @@ export const mutants: readonly Mutant[] = [
     patches: [
       { file: 'src/actors/receipts.js', from: 'if (reach <= from)', to: 'if (reach === from)' },
       {
-        file: 'sql/migrations/0002_append_frame.sql',
+        file: 'sql/migrations/0012_append_frame.sql',
         from: 'read_seq = greatest(t.read_seq, excluded.read_seq)',
         to: 'read_seq = excluded.read_seq',
       },

@@ -28,3 +28,16 @@ export function plainArray(values: readonly (number | null)[]): string {
   }
   return `${literal}}`;
 }
+
+/**
+ * textArray, but empty where all values are null: unnest beside longer lists makes as many NULLs of that, and neither side goes
+ * through it element by element.
+ */
+export function sparseTextArray(values: readonly (string | null)[]): string {
+  return values.every((value) => value === null) ? '{}' : textArray(values);
+}
+
+/** plainArray in the same way. */
+export function sparsePlainArray(values: readonly (number | null)[]): string {
+  return values.every((value) => value === null) ? '{}' : plainArray(values);
+}

@@ -5,7 +5,7 @@
 import pg from 'pg';
 import { StoreError, type WriteFailure } from '../port.js';
 
-/** Raised by append_frame, see sql/migrations/0002_append_frame.sql. */
+/** Raised by append_frame, see sql/migrations/0012_append_frame.sql. */
 const own: Readonly<Record<string, WriteFailure>> = { DC001: 'fenced', DC002: 'stale', DC003: 'stale' };
 
 /** The seq of a created message is taken: the frame was built on a wrong state, no message is repeated. */

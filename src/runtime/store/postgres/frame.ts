@@ -1,6 +1,6 @@
 /** The parameters of append_frame: a frame's parts turned into columns, one array literal each. */
 import type { Append } from '../port.js';
-import { plainArray, textArray } from './arrays.js';
+import { plainArray, sparsePlainArray, sparseTextArray, textArray } from './arrays.js';
 
 /**
  * The values of `sql/queries/outbox_append.sql`, in its order: those of a frame, its integration events and removals. Ids of
@@ -45,16 +45,16 @@ export function frameValues({ fences, rooms, created, changed, receipts }: Appen
     plainArray(created.map(({ version }) => version)),
     textArray(created.map(({ senderId }) => senderId)),
     textArray(created.map(({ senderName }) => senderName)),
-    textArray(created.map(({ senderDisplayName }) => senderDisplayName)),
-    textArray(created.map(({ receiverId }) => receiverId)),
+    sparseTextArray(created.map(({ senderDisplayName }) => senderDisplayName)),
+    sparseTextArray(created.map(({ receiverId }) => receiverId)),
     textArray(created.map(({ content }) => content)),
     textArray(created.map(({ messageType }) => messageType)),
-    textArray(created.map(({ clientMsgId }) => clientMsgId)),
-    textArray(created.map(({ replyTo }) => replyTo)),
-    textArray(created.map(({ metadata }) => metadata)),
+    sparseTextArray(created.map(({ clientMsgId }) => clientMsgId)),
+    sparseTextArray(created.map(({ replyTo }) => replyTo)),
+    sparseTextArray(created.map(({ metadata }) => metadata)),
     plainArray(created.map(({ createdAt }) => createdAt)),
-    plainArray(created.map(({ editedAt }) => editedAt)),
-    plainArray(created.map(({ deletedAt }) => deletedAt)),
+    sparsePlainArray(created.map(({ editedAt }) => editedAt)),
+    sparsePlainArray(created.map(({ deletedAt }) => deletedAt)),
 
     textArray(changed.map(({ key }) => key)),
     plainArray(changed.map(({ seq }) => seq)),
