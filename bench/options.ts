@@ -10,6 +10,8 @@ export interface Options {
   readonly warmupMs: number;
   readonly rooms: number;
   readonly sockets: number;
+  /** Enough for what they take to be told from what a process has free. */
+  readonly idleSockets: number;
   readonly idleTtlMs: number;
   readonly only: readonly string[];
   readonly settings: Readonly<Record<string, string>>;
@@ -37,7 +39,7 @@ Options
                         and history share it
   --warmup SECONDS      before it (2)
   --rooms N             rooms of the memory case, and the most of the rooms case (100000)
-  --sockets N           sockets of the idle-sockets and the reconnect case (2000)
+  --sockets N           sockets of the reconnect case (2000) and of the idle-sockets case (5000)
   --idle-ttl SECONDS    ROOM_IDLE_TTL_MS of the memory case (45)
   --only NAME           only this server: ${subjectNames.join(', ')}; may be repeated
   --env NAME=VALUE      a setting of the service beyond the bench's own; may be repeated
@@ -88,6 +90,7 @@ export function readOptions(args: readonly string[]): Options | 'help' {
     warmupMs: seconds('--warmup', values.warmup, smoke ? 0.5 : 2),
     rooms: Math.ceil(positive('--rooms', values.rooms, smoke ? 500 : 100_000)),
     sockets: Math.ceil(positive('--sockets', values.sockets, smoke ? 100 : 2_000)),
+    idleSockets: Math.ceil(positive('--sockets', values.sockets, smoke ? 100 : 5_000)),
     idleTtlMs: seconds('--idle-ttl', values['idle-ttl'], smoke ? 3 : 45),
     only,
     settings: Object.fromEntries((values.env ?? []).map(setting)),

@@ -37,12 +37,13 @@ const serviceSettings = {
 } as const;
 
 /** As in `npm start` and the image; yardsticks get the same. */
-const nodeFlags = ['--max-semi-space-size=32', '--min-semi-space-size=16'];
+const startFlags = ['--max-semi-space-size=32', '--min-semi-space-size=16'];
 
 /**
  * Starts a server on a database.
  * @param extra settings of the service beyond those of every case (yardsticks have none)
- * @param flags Node flags
+ * @param flags Node flags beyond `young`
+ * @param young those that size the young generation; none are Node's defaults
  */
 export async function startSubject(
   name: SubjectName,
@@ -50,6 +51,7 @@ export async function startSubject(
   outputFile: string,
   extra: Readonly<Record<string, string>> = {},
   flags: readonly string[] = [],
+  young: readonly string[] = startFlags,
 ): Promise<Started> {
   const port = await freePort();
   const secret = randomBytes(32).toString('hex');
@@ -66,19 +68,14 @@ export async function startSubject(
       ...extra,
     };
     return {
-      ...(await startServer([...nodeFlags, ...flags, `${buildRoot}/src/main.js`], port, env, outputFile)),
+      ...(await startServer([...young, ...flags, `${buildRoot}/src/main.js`], port, env, outputFile)),
       secret,
     };
   }
   const settings: YardstickSettings = { port, secret, database, neighbours: givenNeighbours() };
   const env = { NODE_ENV: 'production', [yardstickVariable]: JSON.stringify(settings) };
   return {
-    ...(await startServer(
-      [...nodeFlags, ...flags, `${import.meta.dirname}/yardsticks/${name}.js`],
-      port,
-      env,
-      outputFile,
-    )),
+    ...(await startServer([...young, ...flags, `${import.meta.dirname}/yardsticks/${name}.js`], port, env, outputFile)),
     secret,
   };
 }
@@ -86,7 +83,7 @@ export async function startSubject(
 /** The very command line of a server, for the record. */
 export function commandOf(name: SubjectName): string {
   const script = name === 'service' ? `${buildRoot}/src/main.js` : `${import.meta.dirname}/yardsticks/${name}.js`;
-  return `node ${nodeFlags.join(' ')} ${script.slice(packageRoot.length + 1)}`;
+  return `node ${startFlags.join(' ')} ${script.slice(packageRoot.length + 1)}`;
 }
 
 export { serviceSettings };

@@ -21,7 +21,13 @@ export interface IdleResult {
   readonly broken: number;
 }
 
-const atOnce = 32;
+/** Handshakes at once: no server's accept queue is flooded. */
+const connectAtOnce = 64;
+/**
+ * Joins at once. A server that tells the others of every join writes to each of them once per batch of joins: one after the
+ * other, entering a room would take the square of its members in writes.
+ */
+const joinAtOnce = 128;
 
 /** Connects and joins, waits at the window's start for the harness, then sends one message that everybody must get. */
 export async function runIdle(plan: Idle, onWindow: (edge: 'start' | 'end') => void): Promise<IdleResult> {
@@ -32,11 +38,14 @@ export async function runIdle(plan: Idle, onWindow: (edge: 'start' | 'end') => v
     (_, i) => new Member(`${plan.prefix}-user-${i}`, tally, plan.contentLength, false),
   );
   await allOf(
+    members.map((member) => () => member.connect(plan.port, sign(member.userId, plan.secret))),
+    connectAtOnce,
+  );
+  await allOf(
     members.map((member) => async () => {
-      await member.connect(plan.port, sign(member.userId, plan.secret));
       await member.join(id);
     }),
-    atOnce,
+    joinAtOnce,
   );
   const looked = resumed();
   onWindow('start');

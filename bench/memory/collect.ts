@@ -1,6 +1,6 @@
 /**
- * Preloaded into the service in the memory case only (`--import`): on SIGUSR2 every thread collects its garbage. It lets
- * the bench tell memory in use from memory not yet collected; the figures without it are recorded beside.
+ * Preloaded into the servers in the memory and the idle-sockets case only (`--import`): on SIGUSR2 every thread collects its
+ * garbage. It lets the bench tell memory in use from memory not yet collected; the figures without it are recorded beside.
  */
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';

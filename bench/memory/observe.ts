@@ -98,11 +98,14 @@ async function observe(plan: MemoryPlan, server: Started): Promise<MemoryRound> 
   };
 }
 
-/** Makes every thread collect, and resolves with the resident memory once it falls no further. */
-export async function collect(server: Pick<Started, 'pid'>): Promise<number> {
+/**
+ * Makes every thread collect, and resolves with the resident memory once it falls no further.
+ * @param turns how many collections in a row have to find nothing more
+ */
+export async function collect(server: Pick<Started, 'pid'>, turns = 2): Promise<number> {
   let lowest = memoryOf(server.pid).now;
   let still = 0;
-  for (let turn = 0; turn < collectAtMost && still < 2; turn += 1) {
+  for (let turn = 0; turn < collectAtMost && still < turns; turn += 1) {
     process.kill(server.pid, 'SIGUSR2');
     await pause(collectEvery);
     const { now } = memoryOf(server.pid);
