@@ -45,9 +45,21 @@ export class View {
     return (this.#options ??= { compress: false, wsPreEncodedFrame: [this.bytes] });
   }
 
+  /**
+   * Neighbours stay together, and one run of them is not copied: a socket that joined gets the rest of the burst, and copies
+   * would be the square of the joins in a frame.
+   */
   #selected(picks: readonly number[]): Buffer {
     const { bytes, offsets } = this.burst.frames;
-    return Buffer.concat(picks.map((index) => bytes.subarray(offsets[index], offsets[index + 1])));
+    const runs: Buffer[] = [];
+    for (let at = 0; at < picks.length;) {
+      const first = picks[at] ?? 0;
+      let end = first;
+      for (; picks[at] === end; at += 1) end += 1;
+      runs.push(bytes.subarray(offsets[first], offsets[end]));
+    }
+    const [only] = runs;
+    return runs.length === 1 && only !== undefined ? only : Buffer.concat(runs);
   }
 }
 
