@@ -26,7 +26,7 @@ export function decideJoin(state: RoomState, command: JoinCommand, limits: Actor
     unread: unreadOf(state, userId),
   };
   const sockets = state.occupants?.get(userId);
-  if (sockets?.has(socketId) === true) return answer(reply);
+  if (sockets?.includes(socketId) === true) return answer(reply);
   const edge = sockets === undefined;
   return answer(reply, [{ type: 'occupant_joined', durable: false, userId, socketId, edge }]);
 }
@@ -34,8 +34,8 @@ export function decideJoin(state: RoomState, command: JoinCommand, limits: Actor
 export function decideLeave(state: RoomState, command: LeaveCommand, now: number): RoomDecision {
   const { userId, socketId } = command;
   const sockets = state.occupants?.get(userId);
-  if (sockets?.has(socketId) !== true) return answer({ kind: 'left' });
-  const edge = sockets.size === 1;
+  if (sockets?.includes(socketId) !== true) return answer({ kind: 'left' });
+  const edge = sockets.length === 1;
   const events: RoomEvent[] = [{ type: 'occupant_left', durable: false, userId, socketId, edge }];
   const stop = edge ? stopOf(state, userId, now) : null;
   if (stop !== null) events.push(stop);
@@ -71,7 +71,7 @@ export function hosts(state: RoomState, nodes: readonly string[]): boolean {
 export function decideForget(state: RoomState, { nodes }: ForgetCommand, now: number): RoomDecision {
   const events: RoomEvent[] = [];
   for (const [userId, sockets] of state.occupants ?? []) {
-    let left = sockets.size;
+    let left = sockets.length;
     for (const socketId of sockets) {
       if (!isOf(socketId, nodes)) continue;
       left -= 1;

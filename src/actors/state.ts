@@ -54,8 +54,11 @@ export interface RoomState {
   text: string | null;
   /** Least recently changed first; bounded by `marksKept`. A user not in it has marks in the store, or none. */
   marks: Map<string, Watermarks> | null;
-  /** Users in the room with their sockets. Unbounded by contract; the edges bound sockets per node. */
-  occupants: Map<string, Set<string>> | null;
+  /**
+   * Users in the room with their sockets, one each as a rule: a list takes a third of the memory of a set. Unbounded by
+   * contract; the edges bound sockets per user and node.
+   */
+  occupants: Map<string, readonly string[]> | null;
   /** When the edges are to be told who is here (ms since 1970); null while they need not be. */
   rosterAt: number | null;
   /** Bounded by `typingUsers`: a further user is refused. */

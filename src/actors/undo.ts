@@ -31,15 +31,19 @@ export function rollBack(state: RoomState): void {
 }
 
 function changeOccupant(state: RoomState, userId: string, socketId: string, present: boolean): boolean {
-  const sockets = state.occupants?.get(userId);
-  if ((sockets?.has(socketId) ?? false) === present) return false;
+  const sockets = state.occupants?.get(userId) ?? [];
+  if (sockets.includes(socketId) === present) return false;
   if (present) {
-    if (sockets === undefined) (state.occupants ??= new Map()).set(userId, new Set([socketId]));
-    else sockets.add(socketId);
+    // Not spread: that leaves room for sixteen more.
+    (state.occupants ??= new Map()).set(userId, sockets.concat(socketId));
     return true;
   }
-  sockets?.delete(socketId);
-  if (sockets?.size === 0) state.occupants?.delete(userId);
+  if (sockets.length > 1)
+    state.occupants?.set(
+      userId,
+      sockets.filter((other) => other !== socketId),
+    );
+  else state.occupants?.delete(userId);
   if (state.occupants?.size === 0) state.occupants = null;
   return true;
 }
