@@ -27,8 +27,9 @@ const heartbeatsKept = 100_000;
 
 export function createPresence(options: PresenceOptions): Presence & Service {
   const { config, log, now = () => performance.now(), shared = null } = options;
-  /** Bounded by the sockets of this node. */
-  const sockets = new Map<string, { count: number; loggedOut: boolean }>();
+  /** How many sockets a user has here; bounded by the sockets of this node, as are those who logged out in spite of one. */
+  const sockets = new Map<string, number>();
+  const loggedOut = new Set<string>();
   const heartbeats = new LRUCache<string, number>({ max: heartbeatsKept });
   const reporter =
     config.presenceServiceUrl === null
@@ -47,7 +48,7 @@ export function createPresence(options: PresenceOptions): Presence & Service {
         });
 
   function isOnline(userId: string): boolean {
-    if (sockets.get(userId)?.loggedOut === false) return true;
+    if (sockets.has(userId) && !loggedOut.has(userId)) return true;
     const heartbeat = heartbeats.get(userId);
     return heartbeat !== undefined && now() - heartbeat < config.presenceTtlMs;
   }
@@ -55,32 +56,32 @@ export function createPresence(options: PresenceOptions): Presence & Service {
   return {
     name: 'presence',
     connected(userId) {
-      const user = sockets.get(userId);
-      if (user === undefined) sockets.set(userId, { count: 1, loggedOut: false });
-      else {
-        user.count += 1;
-        user.loggedOut = false;
-      }
+      const count = sockets.get(userId) ?? 0;
+      sockets.set(userId, count + 1);
+      loggedOut.delete(userId);
       if (registry !== null) registry.changed(userId);
-      else if (user === undefined) reporter?.report(userId, 'online');
+      else if (count === 0) reporter?.report(userId, 'online');
     },
     disconnected(userId) {
-      const user = sockets.get(userId);
-      if (user === undefined || (user.count -= 1) > 0) return;
+      const count = sockets.get(userId);
+      if (count === undefined) return;
+      if (count > 1) {
+        sockets.set(userId, count - 1);
+        return;
+      }
       sockets.delete(userId);
+      loggedOut.delete(userId);
       if (registry !== null) registry.changed(userId);
       else reporter?.report(userId, 'offline');
     },
     heartbeat(userId) {
       heartbeats.set(userId, now());
-      const user = sockets.get(userId);
-      if (user !== undefined) user.loggedOut = false;
+      loggedOut.delete(userId);
       registry?.mark(userId, 'seen');
     },
     logout(userId) {
       heartbeats.delete(userId);
-      const user = sockets.get(userId);
-      if (user !== undefined) user.loggedOut = true;
+      if (sockets.has(userId)) loggedOut.add(userId);
       registry?.mark(userId, 'out');
     },
     async online(userIds) {

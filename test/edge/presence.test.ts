@@ -35,6 +35,20 @@ test('a heartbeat keeps a user online for PRESENCE_TTL_MS; a logout ends it, and
   t.deepEqual(await presence.online(['ann']), { ann: true }, 'the socket counts again');
 });
 
+test('a logout is over with the last socket: who comes again is online', async (t) => {
+  const presence = local();
+  presence.logout('ann');
+  presence.connected('ann');
+  t.deepEqual(await presence.online(['ann']), { ann: true }, 'who is not here cannot have logged out of a socket');
+  presence.connected('ann');
+  presence.logout('ann');
+  presence.disconnected('ann');
+  t.deepEqual(await presence.online(['ann']), { ann: false }, 'a socket is left, but its user has logged out');
+  presence.disconnected('ann');
+  presence.connected('ann');
+  t.deepEqual(await presence.online(['ann']), { ann: true });
+});
+
 test('a user named __proto__ is a user', async (t) => {
   const presence = local();
   presence.connected('__proto__');
