@@ -6,6 +6,7 @@ import { reject, rejections, type Rejection } from '../actors/rejections.js';
 import type { Identity, Presence, Result, Tokens } from '../edge/port.js';
 import type { Log } from '../observe/log.js';
 import { refuse } from './call.js';
+import { Deadlines } from './deadlines.js';
 import type { Hub } from './hub.js';
 import type { EdgeMetrics } from './metrics.js';
 import { ackText, eventPacket, refusedBody } from './packets.js';
@@ -13,13 +14,13 @@ import type { ChatSocket, Session } from './session.js';
 
 /** Attempts to authenticate that may fail before the socket is closed: each costs a signature check. */
 const failuresAllowed = 5;
-/** The longest delay a timer takes; a later expiry is looked at again then. */
-const longestTimerMs = 2 ** 31 - 1;
 
 export interface AuthenticationParts {
   readonly tokens: Tokens;
   readonly presence: Presence;
   readonly hub: Hub;
+  /** All that are connected. */
+  readonly sessions: () => Iterable<Session>;
   readonly metrics: EdgeMetrics;
   readonly log: Log;
   readonly authTimeoutMs: number;
@@ -30,9 +31,17 @@ export interface AuthenticationParts {
 
 export class Authentication {
   readonly #parts: AuthenticationParts;
+  readonly #deadlines: Deadlines<Session>;
 
   constructor(parts: AuthenticationParts) {
     this.#parts = parts;
+    this.#deadlines = new Deadlines(
+      parts.sessions,
+      (session) => this.#left(session),
+      (session) => {
+        this.#end(session);
+      },
+    );
   }
 
   /** A middleware of the namespace: a bad token is a `connect_error` with `data { code, retryable }`; none may come later. */
@@ -58,11 +67,7 @@ export class Authentication {
   /** A socket connected: it is somebody already, or has a while to become it. */
   connected(session: Session, identity: Identity | undefined): void {
     if (identity === undefined) {
-      session.timer = setTimeout(() => {
-        this.#parts.log.info({ socketId: session.id }, 'socket did not authenticate in time');
-        session.error(reject('UNAUTHENTICATED'), null);
-        session.disconnect();
-      }, this.#parts.authTimeoutMs);
+      this.#deadlines.watch(session);
       return;
     }
     // Others of the same user may have connected since the handshake was checked.
@@ -106,11 +111,14 @@ export class Authentication {
 
   /** A socket is gone. */
   disconnected(session: Session): void {
-    if (session.timer !== null) clearTimeout(session.timer);
-    session.timer = null;
     if (session.identity === null) return;
     this.#parts.hub.removeUser(session.identity.userId, session);
     this.#parts.presence.disconnected(session.identity.userId);
+  }
+
+  /** All sockets are gone. */
+  stop(): void {
+    this.#deadlines.stop();
   }
 
   #check(session: Session, input: object): Result<Identity> {
@@ -140,7 +148,7 @@ export class Authentication {
   }
 
   #tooMany({ userId }: Identity): Rejection | null {
-    return this.#parts.hub.socketsOf(userId).size < this.#parts.socketsPerUser ? null : reject('TOO_MANY_SOCKETS');
+    return this.#parts.hub.socketsOf(userId).length < this.#parts.socketsPerUser ? null : reject('TOO_MANY_SOCKETS');
   }
 
   #accept(session: Session, identity: Identity): void {
@@ -150,27 +158,21 @@ export class Authentication {
       this.#parts.presence.connected(identity.userId);
     }
     session.identity = identity;
-    if (session.timer !== null) clearTimeout(session.timer);
-    session.timer = identity.expiresAt === null ? null : this.#expiry(session, identity.expiresAt);
+    this.#deadlines.watch(session);
   }
 
-  #expiry(session: Session, expiresAt: number): NodeJS.Timeout {
-    const left = expiresAt - Date.now();
-    return setTimeout(
-      () => {
-        if (Date.now() < expiresAt) {
-          session.timer = this.#expiry(session, expiresAt);
-          return;
-        }
-        this.#parts.log.info(
-          { socketId: session.id, userId: session.identity?.userId },
-          'token of a live socket expired',
-        );
-        session.error(reject('TOKEN_EXPIRED'), null);
-        session.disconnect();
-      },
-      Math.min(Math.max(left, 1), longestTimerMs),
-    );
+  /** Milliseconds until the socket is closed. */
+  #left({ identity, since }: Session): number {
+    if (identity === null) return since + this.#parts.authTimeoutMs - performance.now();
+    return identity.expiresAt === null ? Infinity : identity.expiresAt - Date.now();
+  }
+
+  #end(session: Session): void {
+    const { id, identity } = session;
+    if (identity === null) this.#parts.log.info({ socketId: id }, 'socket did not authenticate in time');
+    else this.#parts.log.info({ socketId: id, userId: identity.userId }, 'token of a live socket expired');
+    session.error(reject(identity === null ? 'UNAUTHENTICATED' : 'TOKEN_EXPIRED'), null);
+    session.disconnect();
   }
 }
 

@@ -4,7 +4,6 @@
  */
 import type { Server as HttpServer } from 'node:http';
 import { Server } from 'socket.io';
-import { reject } from '../actors/rejections.js';
 import type { RoomKey } from '../actors/protocol/ids.js';
 import type { Config } from '../config.js';
 import { within } from '../edge/deadline.js';
@@ -17,8 +16,10 @@ import { Authentication } from './authentication.js';
 import type { SocketCluster } from './cluster.js';
 import { Dispatcher } from './dispatcher.js';
 import type { OutgoingBurst } from './fanout/burst.js';
-import { Wire, type Connection } from './fanout/wire.js';
+import { connectionsOf, Wire, type Connection } from './fanout/wire.js';
+import { forgetHandshake, releaseRequest } from './forgetting.js';
 import { Hub, type LeavingSockets } from './hub.js';
+import { socketListeners, type SocketListeners } from './listeners.js';
 import type { EdgeMetrics } from './metrics.js';
 import { eventPacket } from './packets.js';
 import { answerRefusals, refuseOtherMethods } from './refused-requests.js';
@@ -93,9 +94,9 @@ class Edge implements SocketEdge {
   readonly #authentication: Authentication;
   readonly #dispatcher: Dispatcher;
   readonly #admission: Admission;
-  /** Bounded by MAX_SOCKETS, as are the sessions on them. */
-  readonly #connections = new Set<Connection>();
-  readonly #sessions = new Set<Session>();
+  readonly #listeners: SocketListeners;
+  /** Bounded by MAX_SOCKETS. */
+  readonly #sessions = new Map<ChatSocket, Session>();
   #io: ChatServer | null = null;
   #draining = false;
 
@@ -104,7 +105,7 @@ class Edge implements SocketEdge {
     const { authTimeoutMs, socketsPerUser, ackBacklog, roomsPerSocket, joinsMax } = config;
     const userRooms = cluster !== null;
     this.#parts = parts;
-    this.#hub = new Hub(metrics, log);
+    this.#hub = new Hub(metrics, log, cluster !== null);
     if (parts.leaving !== undefined) this.#hub.announceToo(parts.leaving);
     this.#hub.onEvicted((session, key) => this.#evicted(session, key));
     this.listener = this.#hub;
@@ -113,6 +114,7 @@ class Edge implements SocketEdge {
       tokens,
       presence,
       hub,
+      sessions: () => this.#sessions.values(),
       metrics,
       log,
       authTimeoutMs,
@@ -133,11 +135,15 @@ class Edge implements SocketEdge {
     });
     this.#admission = new Admission(
       config,
-      () => this.#connections.size,
+      () => this.#io?.engine.clientsCount ?? 0,
       () => this.#sessions.size,
       metrics,
       log,
     );
+    const gone = (session: Session): void => {
+      this.#gone(session);
+    };
+    this.#listeners = socketListeners(this.#sessions, this.#dispatcher, gone, log);
   }
 
   start(): Promise<void> {
@@ -156,10 +162,7 @@ class Edge implements SocketEdge {
     answerRefusals(io.engine);
     io.engine.use(refuseOtherMethods);
     io.engine.use(this.#admission.middleware);
-    io.engine.on('connection', (conn: Connection) => {
-      this.#connections.add(conn);
-      conn.once('close', () => this.#connections.delete(conn));
-    });
+    io.engine.use(releaseRequest);
     io.use(this.#authentication.handshake);
     io.on('connection', (socket) => {
       this.#connected(socket);
@@ -184,13 +187,13 @@ class Edge implements SocketEdge {
     this.#draining = true;
     this.#admission.drain();
     const packet = eventPacket('server_draining', {});
-    for (const session of this.#sessions) session.push(packet);
+    for (const session of this.#sessions.values()) session.push(packet);
     this.#hub.flusher.flushAll();
   }
 
   async taken(): Promise<void> {
     this.#hub.flusher.flushAll();
-    const taken = [...this.#connections].map((conn) => new Wire(conn).taken());
+    const taken = this.#connections().map((conn) => new Wire(conn).taken());
     await within(Promise.all(taken), this.#parts.config.shutdownGraceMs / 4).catch(() => undefined);
   }
 
@@ -198,16 +201,21 @@ class Edge implements SocketEdge {
     const io = this.#io;
     if (io === null) return;
     this.drain();
-    this.#io = null;
     // Connections that never joined the namespace too: an open one would hold up the end of the HTTP server.
-    const wires = [...this.#connections].map((conn) => new Wire(conn));
+    const wires = this.#connections().map((conn) => new Wire(conn));
+    this.#io = null;
     const closed = Promise.all(wires.map((wire) => wire.closed()));
-    for (const session of [...this.#sessions]) session.drop();
+    for (const session of [...this.#sessions.values()]) session.drop();
     for (const wire of wires) wire.close();
     await within(closed, stopGraceMs).catch(() => undefined);
     for (const wire of wires) wire.terminate();
     // Not `io.close()`: it would close the HTTP server, which belongs to another service.
     io.engine.close();
+    this.#authentication.stop();
+  }
+
+  #connections(): readonly Connection[] {
+    return this.#io === null ? [] : connectionsOf(this.#io.engine);
   }
 
   #join(io: ChatServer, cluster: SocketCluster): void {
@@ -224,29 +232,20 @@ class Edge implements SocketEdge {
   }
 
   #connected(socket: ChatSocket): void {
-    const { config, metrics, log, cluster = null } = this.#parts;
-    const overflow = (burst: OutgoingBurst | null): void => {
-      this.#overflowed(session, burst);
-    };
+    const { config, metrics, cluster = null } = this.#parts;
+    const { onevent, disconnect, error } = this.#listeners;
     const id = cluster === null ? socket.id : `${cluster.node}/${socket.id}`;
-    const session = new Session(id, socket, this.#hub.flusher, config.socketBufferBytes, overflow);
-    this.#sessions.add(session);
+    const session = new Session(id, socket, this.#hub.flusher, config.socketBufferBytes, this.#overflowed);
+    this.#sessions.set(socket, session);
     metrics.sockets += 1;
     // Events are taken as the parser made them: the acknowledgement stays an id, so that its packet can be spliced.
-    Object.assign(socket, {
-      onevent: (packet: { readonly data?: unknown; readonly id?: unknown }) => {
-        this.#dispatcher.dispatch(session, packet.data, packet.id);
-      },
-    });
-    socket.on('disconnect', () => {
-      this.#gone(session);
-    });
+    Object.assign(socket, { onevent });
+    socket.on('disconnect', disconnect);
     // Socket.IO reports packets that it cannot parse here, and closes the connection after it.
-    socket.on('error', () => {
-      log.warn({ socketId: session.id, userId: session.identity?.userId }, 'malformed packet');
-      session.error(reject('MALFORMED'), null);
-      session.flush();
-    });
+    socket.on('error', error);
+    forgetHandshake(socket);
+    // Socket.IO's room of this socket alone: nothing is ever sent to it.
+    void socket.leave(socket.id);
     this.#authentication.connected(session, socket.data.identity);
   }
 
@@ -260,7 +259,7 @@ class Edge implements SocketEdge {
       if (session.identity !== null) chat.depart(session.identity.userId, session.id, key);
     }
     this.#authentication.disconnected(session);
-    this.#sessions.delete(session);
+    this.#sessions.delete(session.socket);
     metrics.sockets -= 1;
   }
 
@@ -276,7 +275,7 @@ class Edge implements SocketEdge {
     setTimeout(depart, evictedMs).unref();
   }
 
-  #overflowed(session: Session, burst: OutgoingBurst | null): void {
+  readonly #overflowed = (session: Session, burst: OutgoingBurst | null): void => {
     const { metrics, log } = this.#parts;
     metrics.slowCloses += 1;
     const { id, identity } = session;
@@ -287,7 +286,7 @@ class Edge implements SocketEdge {
         : eventPacket('resync_required', { roomId: burst.roomId, version: burst.version, reason: 'slow_consumer' }),
     );
     this.#gone(session);
-  }
+  };
 }
 
 function corsOrigin(origins: string): string | string[] {

@@ -16,6 +16,7 @@ import type { EdgeMetrics } from './metrics.js';
 import { OutgoingBurst, type OutgoingEvent } from './fanout/burst.js';
 import { Flusher } from './fanout/flusher.js';
 import { Room } from './room.js';
+import { Roster } from './roster.js';
 import { gapPacket, newestSeq, sequel } from './sequence.js';
 import type { Session } from './session.js';
 
@@ -24,7 +25,8 @@ const directVersions = 10_000;
 
 export class Hub implements StreamEdge {
   readonly #rooms = new Map<RoomKey, Room>();
-  readonly #users = new Map<string, Set<Session>>();
+  /** Replaced by each change, never changed: almost every user has one socket, and a list of one is much smaller than a set. */
+  readonly #users = new Map<string, readonly Session[]>();
   readonly #direct = new LRUCache<RoomKey, DirectStanding>({ max: directVersions });
   /** Rooms that were joined in the frame being delivered; empty between frames. */
   #touched: RoomKey[] = [];
@@ -34,13 +36,16 @@ export class Hub implements StreamEdge {
   #onEvicted: ((session: Session, key: RoomKey) => void) | null = null;
   readonly #metrics: EdgeMetrics;
   readonly #log: Log;
+  readonly #rosters: boolean;
   readonly flusher = new Flusher(() => {
     this.settle();
   });
 
-  constructor(metrics: EdgeMetrics, log: Log) {
+  /** @param rosters whether rooms list now and then who is there: where there are other nodes */
+  constructor(metrics: EdgeMetrics, log: Log, rosters = true) {
     this.#metrics = metrics;
     this.#log = log;
+    this.#rosters = rosters;
   }
 
   /** From now on sockets that are about to leave are announced too. */
@@ -49,19 +54,19 @@ export class Hub implements StreamEdge {
   }
 
   /** The sockets of a user, none when there are none. */
-  socketsOf(userId: string): ReadonlySet<Session> {
-    return this.#users.get(userId) ?? nobody;
+  socketsOf(userId: string): readonly Session[] {
+    return this.#users.get(userId) ?? [];
   }
 
   addUser(userId: string, session: Session): void {
-    const sockets = this.#users.get(userId);
-    if (sockets === undefined) this.#users.set(userId, new Set([session]));
-    else sockets.add(session);
+    // Not spread: that leaves room for sixteen more.
+    this.#users.set(userId, this.socketsOf(userId).concat(session));
   }
 
   removeUser(userId: string, session: Session): void {
-    const sockets = this.#users.get(userId);
-    if (sockets?.delete(session) === true && sockets.size === 0) this.#users.delete(userId);
+    const left = this.socketsOf(userId).filter((other) => other !== session);
+    if (left.length === 0) this.#users.delete(userId);
+    else this.#users.set(userId, left);
   }
 
   /**
@@ -73,7 +78,7 @@ export class Hub implements StreamEdge {
   join(key: RoomKey, session: Session, at: number, standing: Standing, packets: readonly string[]): void {
     let room = this.#rooms.get(key);
     if (room === undefined) {
-      room = new Room(key, standing);
+      room = new Room(standing, this.#rosters ? new Roster(key) : null);
       this.#rooms.set(key, room);
     }
     this.#touched.push(key);
@@ -189,7 +194,7 @@ export class Hub implements StreamEdge {
 
   announce(key: RoomKey): AnnounceCommand | null {
     const occupants: [string, string][] = [];
-    const members = this.#rooms.get(key)?.members ?? nobody;
+    const members = this.#rooms.get(key)?.members ?? [];
     const leaving = new Map(this.#leaving?.sockets(key));
     for (const session of members) {
       leaving.delete(session.id);
@@ -207,7 +212,9 @@ export class Hub implements StreamEdge {
   #deliverRoom({ key, events }: Burst): void {
     const room = this.#rooms.get(key);
     if (room === undefined) return;
-    const fresh = sequel(room, room.roster.read(events), (delivered, next) => this.#gap(key, delivered, next));
+    const fresh = sequel(room, room.roster?.read(events) ?? events, (delivered, next) =>
+      this.#gap(key, delivered, next),
+    );
     if (fresh.events.length === 0) return;
     const to = { version: fresh.version ?? room.version, seq: fresh.seq };
     const burst = new OutgoingBurst(roomIdOf(key), fresh.events, to.version);
@@ -226,7 +233,7 @@ export class Hub implements StreamEdge {
   /** All sockets of both users hear of a direct conversation, whatever they joined. */
   #deliverDirect({ key, events }: Burst): void {
     const users = directUsers(key) ?? ['', ''];
-    if (users.every((userId) => this.socketsOf(userId).size === 0)) {
+    if (users.every((userId) => this.socketsOf(userId).length === 0)) {
       // Nobody saw these versions: the next listener starts anew.
       this.#direct.delete(key);
       return;
@@ -262,8 +269,6 @@ export class Hub implements StreamEdge {
     if (view !== null) session.push(view);
   };
 }
-
-const nobody: ReadonlySet<Session> = new Set();
 
 /** Sockets that have asked rooms to let them go and got no answer yet. */
 export type LeavingSockets = Pick<Leaving, 'rooms' | 'sockets'>;

@@ -8,10 +8,9 @@
  *   nothing that it brought already; one whose `room_joined` is older gets first what it did not bring (see `standing`);
  * - one that was in the room and joins again gets its `room_joined` exactly between the changes that it brings and the later.
  */
-import type { RoomKey } from '../actors/protocol/ids.js';
 import type { Standing } from '../runtime/rooms.js';
 import type { OutgoingBurst, OutgoingEvent } from './fanout/burst.js';
-import { Roster } from './roster.js';
+import type { Roster } from './roster.js';
 import type { Session } from './session.js';
 
 /** A `room_joined` that waits for its place. */
@@ -36,12 +35,13 @@ export class Room {
   readonly members = new Set<Session>();
   /** At most one entry per member. */
   readonly #apart = new Map<Session, Apart>();
-  readonly roster: Roster;
+  /** Null where no list of occupants ever comes. */
+  readonly roster: Roster | null;
   #version: number;
   #seq: number;
 
-  constructor(key: RoomKey, { version, seq }: Standing) {
-    this.roster = new Roster(key);
+  constructor({ version, seq }: Standing, roster: Roster | null) {
+    this.roster = roster;
     this.#version = version;
     this.#seq = seq;
   }

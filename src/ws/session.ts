@@ -9,7 +9,7 @@ import type { Identity } from '../edge/port.js';
 import type { ClientToServer, ServerEvent, ServerToClient } from './events.js';
 import type { OutgoingBurst, Pressure, View } from './fanout/burst.js';
 import type { Flusher } from './fanout/flusher.js';
-import { Outbox } from './fanout/outbox.js';
+import { Outbox, type OutboxOwner } from './fanout/outbox.js';
 import { Wire } from './fanout/wire.js';
 import { eventPacket } from './packets.js';
 
@@ -31,7 +31,8 @@ const closeGraceMs = 2_000;
 
 /** Joins of one socket that await their room, by room; bounded as they are. */
 export class PendingJoins {
-  readonly #pending = new Map<RoomKey, { count: number; unsure: boolean }>();
+  /** Null without any: sockets outlast their joins. */
+  #pending: Map<RoomKey, { count: number; unsure: boolean }> | null = null;
   #total = 0;
 
   get total(): number {
@@ -40,6 +41,7 @@ export class PendingJoins {
 
   began(key: RoomKey): void {
     this.#total += 1;
+    this.#pending ??= new Map();
     const pending = this.#pending.get(key);
     if (pending === undefined) this.#pending.set(key, { count: 1, unsure: false });
     else pending.count += 1;
@@ -48,24 +50,25 @@ export class PendingJoins {
   /** @returns true for the last one of a room in which the socket may be although nobody told it so */
   ended(key: RoomKey, unsure: boolean): boolean {
     this.#total -= 1;
-    const pending = this.#pending.get(key);
+    const pending = this.#pending?.get(key);
     if (pending === undefined) return unsure;
     pending.count -= 1;
     pending.unsure ||= unsure;
     if (pending.count > 0) return false;
-    this.#pending.delete(key);
+    this.#pending?.delete(key);
+    if (this.#total === 0) this.#pending = null;
     return pending.unsure;
   }
 
   /** Whether a join of the room is on its way; then its end decides whether the socket is to depart. */
   defer(key: RoomKey): boolean {
-    const pending = this.#pending.get(key);
+    const pending = this.#pending?.get(key);
     if (pending !== undefined) pending.unsure = true;
     return pending !== undefined;
   }
 }
 
-export class Session {
+export class Session implements OutboxOwner {
   /** The socket's id; with several nodes `<node>/<socket id>`. */
   readonly id: string;
   /** When it connected: milliseconds, monotonic. */
@@ -81,21 +84,26 @@ export class Session {
   failures = 0;
   /** Nothing more is read from it or written to it. */
   closed = false;
-  /** When it must have authenticated, or when its token expires. */
-  timer: NodeJS.Timeout | null = null;
-  readonly #socket: ChatSocket;
+  readonly socket: ChatSocket;
   readonly #outbox: Outbox;
+  readonly #onOverflow: (session: Session, burst: OutgoingBurst | null) => void;
 
+  /** @param onOverflow the same function for all sessions, as there are many of them */
   constructor(
     id: string,
     socket: ChatSocket,
     flusher: Flusher,
     limit: number,
-    onOverflow: (burst: OutgoingBurst | null) => void,
+    onOverflow: (session: Session, burst: OutgoingBurst | null) => void,
   ) {
     this.id = id;
-    this.#socket = socket;
-    this.#outbox = new Outbox(new Wire(socket.conn), flusher, limit, onOverflow);
+    this.socket = socket;
+    this.#outbox = new Outbox(new Wire(socket.conn), flusher, limit, this);
+    this.#onOverflow = onOverflow;
+  }
+
+  overflowed(burst: OutgoingBurst | null): void {
+    this.#onOverflow(this, burst);
   }
 
   /** What is to be left out for it. */
@@ -127,7 +135,7 @@ export class Session {
 
   /** Makes it one of `user:<id>`, so that Socket.IO's calls over all nodes (such as `disconnectSockets`) find it. */
   enterUserRoom(userId: string): void {
-    void this.#socket.join(`user:${userId}`);
+    void this.socket.join(`user:${userId}`);
   }
 
   /** Writes what is queued now. */
@@ -138,7 +146,7 @@ export class Session {
   /** Ends it as Socket.IO's own disconnect does: the client library does not come back by itself. */
   disconnect(): void {
     this.#outbox.finish();
-    this.#socket.disconnect(true);
+    this.socket.disconnect(true);
     this.#cutLater();
   }
 

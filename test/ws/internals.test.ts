@@ -11,8 +11,9 @@ import { encodeFrames } from '../../src/ws/fanout/frames.js';
 import { OutgoingBurst } from '../../src/ws/fanout/burst.js';
 import { Flusher } from '../../src/ws/fanout/flusher.js';
 import { Outbox } from '../../src/ws/fanout/outbox.js';
-import { Wire, type Connection } from '../../src/ws/fanout/wire.js';
+import { connectionsOf, Wire, type Connection } from '../../src/ws/fanout/wire.js';
 import { ackText, eventText } from '../../src/ws/packets.js';
+import { uncollected } from './support/garbage.js';
 import { rawText } from './support/world.js';
 
 function method(owner: object, name: string): unknown {
@@ -80,6 +81,43 @@ test('engine.io writes wsPreEncodedFrame through ws and replaces its writeBuffer
   t.deepEqual(got, [...packets.map((packet) => `4${packet}`), '42["b"]', '42["parked"]']);
 });
 
+test('a write buffer that is out is not kept for its bytes to be counted', async (t) => {
+  const { conn, ws } = await connection(t);
+  const wire = new Wire(conn);
+  const write = (text: string): void => {
+    wire.writeFrames({ compress: false, wsPreEncodedFrame: [encodeFrames([`2["${text}"]`]).bytes] });
+  };
+  const parked = (): WeakRef<object> => {
+    write('at once');
+    write('parked');
+    return new WeakRef(Reflect.get(conn, 'writeBuffer') as unknown[]);
+  };
+  const arrived = rawText(ws, (text) => text.includes('parked'));
+  const buffer = parked();
+  await arrived;
+  write('later');
+  t.deepEqual(await uncollected([buffer]), []);
+});
+
+test('the engine lists its connections, those without a handshake too, and counts them', async (t) => {
+  const server = createServer();
+  const io = new Server(server, { transports: ['websocket'] });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  const open = new Promise<Connection>((resolve) => io.engine.on('connection', resolve));
+  const ws = new WebSocket(`ws://127.0.0.1:${port}/socket.io/?EIO=4&transport=websocket`);
+  t.teardown(() => io.close());
+  const conn = await open;
+  t.deepEqual(connectionsOf(io.engine), [conn]);
+  t.is(io.engine.clientsCount, 1);
+  const closed = new Promise<void>((resolve) => conn.once('close', resolve));
+  ws.on('error', () => undefined);
+  ws.terminate();
+  await closed;
+  t.deepEqual(connectionsOf(io.engine), []);
+  t.is(io.engine.clientsCount, 0);
+});
+
 test('spliced packets are what socket.io encodes itself', (t) => {
   const { encoder } = new Server();
   const body = JSON.stringify({ success: true, text: 'quotes " \\ \u2028 🎉 ]' });
@@ -104,7 +142,7 @@ test('all that a socket gets in one frame is one packet of the engine, in order'
   const flushed: unknown[][] = [];
   conn.on('flush', (packets: unknown[]) => flushed.push([...packets]));
   const flusher = new Flusher(() => undefined);
-  const outbox = new Outbox(new Wire(conn), flusher, 1_000_000, () => undefined);
+  const outbox = new Outbox(new Wire(conn), flusher, 1_000_000, { overflowed: () => t.fail() });
   const burst = (n: number): OutgoingBurst =>
     new OutgoingBurst('r', [{ packet: `["b",${n}]`, version: n, except: null, at: 0 }], n);
   const texts: string[] = [];

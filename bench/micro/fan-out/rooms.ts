@@ -74,10 +74,12 @@ function openEngine(): Room {
   const flusher = new Flusher(() => undefined);
   const outboxes: Outbox[] = [];
   io.on('connection', (socket) => {
-    const overflow = (): never => {
-      throw new Error('a reader fell behind');
+    const owner = {
+      overflowed: () => {
+        throw new Error('a reader fell behind');
+      },
     };
-    outboxes.push(new Outbox(new Wire(socket.conn), flusher, socketLimit, overflow));
+    outboxes.push(new Outbox(new Wire(socket.conn), flusher, socketLimit, owner));
   });
   return {
     http,

@@ -10,22 +10,27 @@ import { View, type OutgoingBurst, type Pressure } from './burst.js';
 import type { Flusher } from './flusher.js';
 import type { Wire } from './wire.js';
 
+/** Whose outbox it is. */
+export interface OutboxOwner {
+  /** Called once, with the last burst that was not written, if any. */
+  overflowed(burst: OutgoingBurst | null): void;
+}
+
 export class Outbox {
   readonly wire: Wire;
   readonly #flusher: Flusher;
   readonly #limit: number;
-  /** Called once, with the last burst that was not written, if any. */
-  readonly #onOverflow: (burst: OutgoingBurst | null) => void;
+  readonly #owner: OutboxOwner;
   #parts: (string | View)[] = [];
   /** Whether some part is this socket's own. */
   #urgent = false;
   #closed = false;
 
-  constructor(wire: Wire, flusher: Flusher, limit: number, onOverflow: (burst: OutgoingBurst | null) => void) {
+  constructor(wire: Wire, flusher: Flusher, limit: number, owner: OutboxOwner) {
     this.wire = wire;
     this.#flusher = flusher;
     this.#limit = limit;
-    this.#onOverflow = onOverflow;
+    this.#owner = owner;
   }
 
   /** Queues a packet (text without engine.io's prefix) or a part of a burst. */
@@ -52,7 +57,7 @@ export class Outbox {
     if (!this.wire.open) return;
     if (this.wire.pending > this.#limit) {
       this.#closed = true;
-      this.#onOverflow(lastBurst(parts));
+      this.#owner.overflowed(lastBurst(parts));
     } else if (this.wire.takesFrames) {
       this.#writeFrames(parts);
     } else {

@@ -5,11 +5,16 @@
  * - its `writeBuffer` is replaced at each flush, so what is parked in it can be counted without looking at it.
  * test/ws/internals.test.ts fails when an upgrade changes any of this; a connection without these ways gets ordinary packets.
  */
-import type { Socket } from 'socket.io';
+import type { Server, Socket } from 'socket.io';
 import type { WriteOptions } from './burst.js';
 
 /** The engine.io connection of a socket. */
 export type Connection = Socket['conn'];
+
+/** All connections, those that have not finished their handshake too: the engine's `clients`, which its documentation lists. */
+export function connectionsOf(engine: Server['engine']): readonly Connection[] {
+  return Object.values(Reflect.get(engine, 'clients') as Readonly<Record<string, Connection>>);
+}
 
 /** A WebSocket of `ws` that can be given frames. */
 interface FrameSocket {
@@ -128,7 +133,11 @@ export class Wire {
 
   #park(size: number): void {
     const buffer = this.#buffering?.writeBuffer ?? null;
-    if (buffer === null || buffer.length === 0) return;
+    if (buffer === null || buffer.length === 0) {
+      // All is out: a buffer that was counted before is not kept from the collector.
+      this.#counted = null;
+      return;
+    }
     if (buffer !== this.#counted) {
       this.#counted = buffer;
       this.#parked = 0;

@@ -1,12 +1,12 @@
 /** A running edge on a real HTTP server with a fake chat behind it, and real clients. */
-import { createServer } from 'node:http';
+import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { ExecutionContext } from 'ava';
 import { pino } from 'pino';
 import { io, type ManagerOptions, type Socket, type SocketOptions } from 'socket.io-client';
 import { WebSocket } from 'ws';
 import { reject } from '../../../src/actors/rejections.js';
-import type { Identity, RateLimiter, Result } from '../../../src/edge/port.js';
+import type { Identity, RateLimiter, Result, Tokens } from '../../../src/edge/port.js';
 import { createSocketEdge, type SocketEdge, type SocketEdgeParts } from '../../../src/ws/edge.js';
 import { createEdgeMetrics, type EdgeMetrics } from '../../../src/ws/metrics.js';
 import { FakeChat } from './chat.js';
@@ -14,6 +14,7 @@ import { FakeChat } from './chat.js';
 export interface World {
   readonly chat: FakeChat;
   readonly edge: SocketEdge;
+  readonly server: Server;
   readonly metrics: EdgeMetrics;
   readonly url: string;
   readonly port: number;
@@ -56,6 +57,7 @@ export async function world(
   t: ExecutionContext,
   settings: Partial<SocketEdgeParts['config']> = {},
   requests: RateLimiter = { take: () => 0 },
+  tokens: Tokens = { verify },
 ): Promise<World> {
   const chat = new FakeChat();
   const metrics = createEdgeMetrics();
@@ -66,7 +68,7 @@ export async function world(
     config: { ...config, ...settings },
     server,
     chat,
-    tokens: { verify },
+    tokens,
     requests,
     presence: {
       connected: (userId) => presence.push(`+${userId}`),
@@ -128,7 +130,7 @@ export async function world(
     return await joined;
   }
 
-  return { chat, edge, metrics, url, port, presence, logs, client, raw, join };
+  return { chat, edge, server, metrics, url, port, presence, logs, client, raw, join };
 }
 
 /** The next body of an event. */
