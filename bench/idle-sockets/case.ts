@@ -29,7 +29,7 @@ const youngByDefault: readonly string[] = [];
  * Collections in a row (half a second apart) that have to find nothing more. V8 gives the free part of a young generation back
  * in one of them, but only once little was allocated in the last five seconds: less than the load, or a ping of every socket.
  */
-const stillTurns = 12;
+const stillTurns = 16;
 
 /** Bytes of resident memory, each after an explicit collection in every thread but `rssRaw`. */
 interface Idle extends IdleResult {
