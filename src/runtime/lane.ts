@@ -1,9 +1,11 @@
 /**
- * A shard as the main thread sees it: its mailbox and the one frame in flight.
+ * A shard as the main thread sees it: its mailbox and the frames in flight, which are one, or two under load.
  *
- * `open`: the host serves; a frame goes out whenever none is in flight. `suspended`: the shard lost its connection and
- * takes it again; the frame in flight stays there. `closed`: the host is gone; the frame that was in flight waits to be
- * sent to the next host, as `resent`, since its outcome is unknown. A frame that was in flight at two deaths is sent one
+ * `open`: the host serves; a frame goes out whenever none is in flight. Half a frame or more that waits goes out beside the
+ * one in flight: the shard commits one frame after the other, and has the second at hand when it is done with the first
+ * instead of waiting until this thread has told everybody of it. `suspended`: the shard lost its connection and
+ * takes it again; what is in flight stays there. `closed`: the host is gone; the frames that were in flight wait to be
+ * sent to the next host, as `resent`, since their outcome is unknown. A frame that was in flight at two deaths is sent one
  * command at a time, to find the one that kills; a command alone at a death is answered UNAVAILABLE and dropped.
  */
 import type { AnnounceCommand, Command } from '../actors/protocol/commands.js';
@@ -34,9 +36,10 @@ export class Lane {
   readonly #mailbox: Mailbox;
   #post: ((frame: CommandFrame) => void) | null = null;
   #suspended = false;
-  /** Frames to send before the mailbox is served: announcements and what was in flight when a host died. */
+  /** Frames to send, one at a time, before the mailbox is served: announcements and what was in flight when a host died. */
   #first: Flight[] = [];
-  #flight: (Flight & { readonly number: number }) | null = null;
+  /** In the order in which the host has them; at most two. */
+  #flights: (Flight & { readonly number: number })[] = [];
   #number = 0;
   #pumping = false;
   #idle: (() => void)[] = [];
@@ -101,32 +104,33 @@ export class Lane {
   close(): void {
     this.#post = null;
     this.#first = this.#first.filter((flight) => flight.resent);
-    const lost = this.#flight;
-    this.#flight = null;
-    if (lost === null) return;
-    const deaths = lost.deaths + 1;
+    const lost = this.#flights;
+    this.#flights = [];
+    this.#first.unshift(...lost.flatMap((flight) => this.#afterDeath(flight)));
+  }
+
+  /** What is sent again of a frame that was in flight at a death. */
+  #afterDeath({ envelopes, deaths }: Flight): Flight[] {
     const { shard } = this;
-    if (deaths >= 2 && lost.envelopes.length > 1) {
-      this.#options.log.warn(
-        { shard, commands: lost.envelopes.length },
-        'a frame was in flight at two deaths: sent singly',
-      );
-      this.#first.unshift(...lost.envelopes.map((envelope) => ({ envelopes: [envelope], resent: true, deaths: 0 })));
-    } else if (deaths >= 2) {
-      const [only] = lost.envelopes;
-      this.#options.log.error(
-        { shard, command: only?.command.id, kind: only?.command.kind },
-        'a command ended its worker twice and is dropped',
-      );
-      if (only !== undefined) refuse(only, 'UNAVAILABLE');
-    } else this.#first.unshift({ envelopes: lost.envelopes, resent: true, deaths });
+    if (deaths === 0) return [{ envelopes, resent: true, deaths: 1 }];
+    if (envelopes.length > 1) {
+      this.#options.log.warn({ shard, commands: envelopes.length }, 'a frame was in flight at two deaths: sent singly');
+      return envelopes.map((envelope) => ({ envelopes: [envelope], resent: true, deaths: 0 }));
+    }
+    const [only] = envelopes;
+    this.#options.log.error(
+      { shard, command: only?.command.id, kind: only?.command.kind },
+      'a command ended its worker twice and is dropped',
+    );
+    if (only !== undefined) refuse(only, 'UNAVAILABLE');
+    return [];
   }
 
   /** Answers everyone of the frame; the bursts are the caller's to deliver. */
   settle(reply: FrameReply): void {
-    const flight = this.#flight;
-    if (reply.number === 0 || flight === null || reply.number !== flight.number) return;
-    this.#flight = null;
+    const [flight] = this.#flights;
+    if (reply.number === 0 || flight === undefined || reply.number !== flight.number) return;
+    this.#flights.shift();
     flight.envelopes.forEach((envelope, at) => {
       const outcome = reply.outcomes[at];
       if (outcome === undefined) refuse(envelope, 'INTERNAL');
@@ -138,8 +142,8 @@ export class Lane {
   /** Refuses what has waited too long: never sent from the mailbox, or with an outcome that does not come. */
   expire(now: number): void {
     for (const envelope of this.#mailbox.expire(now)) refuse(envelope, 'UNAVAILABLE');
-    for (const flight of [this.#flight, ...this.#first])
-      for (const envelope of flight?.envelopes ?? []) if (envelope.deadline <= now) refuse(envelope, 'UNAVAILABLE');
+    for (const { envelopes } of [...this.#flights, ...this.#first])
+      for (const envelope of envelopes) if (envelope.deadline <= now) refuse(envelope, 'UNAVAILABLE');
     this.#settleIdle();
   }
 
@@ -162,24 +166,38 @@ export class Lane {
   }
 
   #pump(): void {
-    if (this.#post === null || this.#flight !== null) return;
-    const { frameMaxCommands, frameMaxBytes } = this.#options;
-    let next = this.#first.shift();
-    if (next === undefined) {
-      const envelopes = this.#mailbox.take(frameMaxCommands, frameMaxBytes);
-      if (envelopes.length === 0) return this.#settleIdle();
-      next = { envelopes, resent: envelopes.some(({ resent }) => resent), deaths: 0 };
-    }
+    if (this.#post === null) return;
+    const next = this.#flights.length === 0 ? this.#next() : this.#nextBeside();
+    if (next === null) return;
     const number = ++this.#number;
-    this.#flight = { ...next, number };
+    this.#flights.push({ ...next, number });
     const commands = next.envelopes.map((envelope) => envelope.command);
     this.#post({ type: 'frame', shard: this.shard, number, resent: next.resent, commands });
   }
 
+  #next(): Flight | null {
+    const next = this.#first.shift() ?? this.#taken();
+    if (next === null) this.#settleIdle();
+    return next;
+  }
+
+  /** What goes out beside the frame in flight. A frame that was at a death has the host to itself, so that the next one tells. */
+  #nextBeside(): Flight | null {
+    const { frameMaxCommands } = this.#options;
+    if (this.#flights.length > 1 || this.#first.length > 0 || this.#flights.some(({ resent }) => resent)) return null;
+    return this.#mailbox.depth * 2 >= frameMaxCommands ? this.#taken() : null;
+  }
+
+  #taken(): Flight | null {
+    const { frameMaxCommands, frameMaxBytes } = this.#options;
+    const envelopes = this.#mailbox.take(frameMaxCommands, frameMaxBytes);
+    return envelopes.length === 0 ? null : { envelopes, resent: envelopes.some(({ resent }) => resent), deaths: 0 };
+  }
+
   #settleIdle(): void {
     // A frame that nobody waits for any more is the host's to finish, or to give up when it is told to stop.
-    const awaited = [this.#flight, ...this.#first].some((flight) =>
-      flight?.envelopes.some(({ replyTo }) => replyTo !== null),
+    const awaited = [...this.#flights, ...this.#first].some(({ envelopes }) =>
+      envelopes.some(({ replyTo }) => replyTo !== null),
     );
     if (awaited || this.#mailbox.depth > 0) return;
     const waiting = this.#idle;

@@ -56,6 +56,52 @@ test('one frame is in flight at a time, and the next holds all that came meanwhi
   t.deepEqual(answers, ['a:ok', 'b:ok', 'c:ok']);
 });
 
+test('half a frame that waits goes out beside the one in flight, and no third', async (t) => {
+  const { lane, frames, answers, post, offer, settle } = setUp();
+  lane.open(post, []);
+  offer('a');
+  await turn();
+  for (const id of ['b', 'c', 'd', 'e']) offer(id);
+  await turn();
+  t.is(frames.length, 1, 'less than half a frame waits');
+  offer('f');
+  await turn();
+  t.is(ids(frames[1]), 'b c d e f');
+  for (const id of ['g', 'h', 'i', 'j', 'k']) offer(id);
+  await turn();
+  t.is(frames.length, 2);
+  settle(frames[0]);
+  await turn();
+  t.is(ids(frames[2]), 'g h i j k');
+  settle(frames[1]);
+  settle(frames[2]);
+  t.is(answers.join(' '), 'a:ok b:ok c:ok d:ok e:ok f:ok g:ok h:ok i:ok j:ok k:ok');
+});
+
+test('two frames in flight at a death are sent again in their order, the second after the first was answered', async (t) => {
+  const { lane, frames, answers, post, offer, settle } = setUp();
+  lane.open(post, []);
+  offer('a');
+  await turn();
+  for (const id of ['b', 'c', 'd', 'e', 'f']) offer(id);
+  await turn();
+  for (const id of ['g', 'h', 'i', 'j', 'k']) offer(id);
+  lane.close();
+  lane.open(post, []);
+  settle(frames[0]);
+  await turn();
+  t.deepEqual(frames.slice(2).map(ids), ['a'], 'nothing goes beside a frame that was at a death');
+  settle(frames[2]);
+  await turn();
+  t.deepEqual(frames.slice(3).map(ids), ['b c d e f']);
+  t.true(frames[3]?.resent);
+  t.deepEqual(answers, ['a:ok']);
+  settle(frames[3]);
+  await turn();
+  settle(frames[4]);
+  t.is(answers.join(' '), 'a:ok b:ok c:ok d:ok e:ok f:ok g:ok h:ok i:ok j:ok k:ok');
+});
+
 test('the frame in flight at a death is sent again, marked, before everything that waited', async (t) => {
   const { lane, frames, answers, post, offer, settle } = setUp();
   lane.open(post, []);
