@@ -1,6 +1,6 @@
 /**
  * One ordering lane inside a worker: frames, ticks, heartbeats and evictions happen strictly one after the other, on
- * one connection; so do taking and freeing partitions. The main thread sends a next frame only after the last one came back.
+ * one connection; so do taking and freeing partitions. The main thread sends frames in order, at most one ahead of the one at work.
  */
 import type { ForgetCommand, TickCommand } from '../actors/protocol/commands.js';
 import { reject } from '../actors/rejections.js';

@@ -95,8 +95,8 @@ class Edge implements SocketEdge {
   readonly #dispatcher: Dispatcher;
   readonly #admission: Admission;
   readonly #listeners: SocketListeners;
-  /** Bounded by MAX_SOCKETS. */
-  readonly #sessions = new Map<ChatSocket, Session>();
+  /** One per connection at most, so bounded by MAX_SOCKETS. */
+  readonly #sessions = new Map<Connection, Session>();
   #io: ChatServer | null = null;
   #draining = false;
 
@@ -234,9 +234,14 @@ class Edge implements SocketEdge {
   #connected(socket: ChatSocket): void {
     const { config, metrics, cluster = null } = this.#parts;
     const { onevent, disconnect, error } = this.#listeners;
+    // Socket.IO refuses to connect twice only once the first is through: of many that come together each would be a session.
+    if (this.#sessions.has(socket.conn)) {
+      socket.conn.close();
+      return;
+    }
     const id = cluster === null ? socket.id : `${cluster.node}/${socket.id}`;
     const session = new Session(id, socket, this.#hub.flusher, config.socketBufferBytes, this.#overflowed);
-    this.#sessions.set(socket, session);
+    this.#sessions.set(socket.conn, session);
     metrics.sockets += 1;
     // Events are taken as the parser made them: the acknowledgement stays an id, so that its packet can be spliced.
     Object.assign(socket, { onevent });
@@ -259,7 +264,7 @@ class Edge implements SocketEdge {
       if (session.identity !== null) chat.depart(session.identity.userId, session.id, key);
     }
     this.#authentication.disconnected(session);
-    this.#sessions.delete(session.socket);
+    this.#sessions.delete(session.socket.conn);
     metrics.sockets -= 1;
   }
 

@@ -1,11 +1,10 @@
 /** What is not kept of a connection once its handshake is over: its request and its token. */
 import test from 'ava';
 import type { IncomingMessage } from 'node:http';
-import { WebSocket } from 'ws';
 import { reject } from '../../src/actors/rejections.js';
 import type { Tokens } from '../../src/edge/port.js';
 import { uncollected } from './support/garbage.js';
-import { ask, rawText, world } from './support/world.js';
+import { ask, world } from './support/world.js';
 
 /** Takes objects for tokens, so that it can be seen whether they are kept. */
 function objectTokens(seen: WeakRef<object>[]): Tokens {
@@ -43,30 +42,4 @@ test('a token that came by the event is not kept', async (t) => {
   t.like(await ask(ann, 'authenticate', { userId: 'ann', token: { of: 'ann' } }), { success: true });
   t.deepEqual(await uncollected(tokens), []);
   t.like(await ask(ann, 'get_messages', {}), { success: true });
-});
-
-test('a connection may leave the namespace and come again: with a token, while a Bearer header counts once', async (t) => {
-  const { port, metrics } = await world(t);
-  const headers = { Authorization: 'Bearer ann' };
-  const ws = new WebSocket(`ws://127.0.0.1:${port}/socket.io/?EIO=4&transport=websocket`, { headers });
-  ws.on('error', () => undefined);
-  t.teardown(() => {
-    ws.terminate();
-  });
-  const say = async (text: string, answer: string): Promise<string> => {
-    const answered = rawText(ws, (got) => got.startsWith(answer));
-    ws.send(text);
-    return await answered;
-  };
-  const leave = async (): Promise<void> => {
-    ws.send('41');
-    while (metrics.sockets > 0) await new Promise((resolve) => setImmediate(resolve));
-  };
-  await rawText(ws, (text) => text.startsWith('0'));
-  t.is(await say('40', '42'), '42["authenticated",{"success":true,"userId":"ann"}]');
-  await leave();
-  await say('40', '40');
-  t.regex(await say('421["get_messages",{}]', '431'), /UNAUTHENTICATED/);
-  await leave();
-  t.is(await say('40{"token":"bob"}', '42'), '42["authenticated",{"success":true,"userId":"bob"}]');
 });

@@ -97,10 +97,42 @@ test('packets that cannot be parsed are told so and end their own connection onl
     ws.on('error', () => undefined);
     ws.send(packet);
     if (packet === '40/admin,') ws.close();
-    if (packet === '41') ws.close();
     await over;
   }
   t.like(await ask(other, 'get_messages', {}), { success: true });
+});
+
+test('a connection is one session at most, however often it connects in one go', async (t) => {
+  const { client, metrics, url } = await world(t);
+  const other = await client('alice');
+  const opened = await (await fetch(`${url}/socket.io/?EIO=4&transport=polling`)).text();
+  const polling = `${url}/socket.io/?EIO=4&transport=polling&sid=${/"sid":"([\w-]+)"/.exec(opened)?.[1] ?? ''}`;
+  let most = 0;
+  let sockets = metrics.sockets;
+  Object.defineProperty(metrics, 'sockets', {
+    get: () => sockets,
+    set: (now: number) => (most = Math.max(most, (sockets = now))),
+  });
+  await fetch(polling, { method: 'POST', body: Array<string>(1_000).fill('40').join('\u001e') });
+  // What was written, then the end.
+  for (let polls = 0; polls < 2; polls += 1) await (await fetch(polling)).text();
+  t.true(most <= 2, `${most} sessions`);
+  t.like(await ask(other, 'get_messages', {}), { success: true });
+  t.is(metrics.sockets, 1, 'it is closed');
+});
+
+test('a connection that has left the namespace is closed: nobody would ask it any more who it is', async (t) => {
+  const { port } = await world(t, { handshakesMax: 1 });
+  for (let i = 0; i < 3; i += 1) {
+    const ws = new WebSocket(`ws://127.0.0.1:${port}/socket.io/?EIO=4&transport=websocket`);
+    const closed = new Promise((resolve) => ws.once('close', resolve));
+    await rawText(ws, (text) => text.startsWith('0'));
+    ws.send('40');
+    await rawText(ws, (text) => text.startsWith('40'));
+    ws.send('41');
+    await closed;
+  }
+  t.pass();
 });
 
 test('garbage before and instead of a handshake harms nothing', async (t) => {
